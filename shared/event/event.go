@@ -1,0 +1,106 @@
+// Package event is the record of what happened: one append-only item per
+// version of a thing, written in the same transaction as the change itself. An
+// event item is at once the outbox (the relay turns it into work), the audit
+// entry and the line in the citizen's timeline, so nothing can be done without
+// being told and nothing told without being done. It is also the idempotency
+// record of the request that caused it, and never expires.
+//
+// It knows the store and no noun. Nothing personal is in the clear here: Facts
+// hold codes, amounts and references; words people typed are sealed by the
+// noun before they get here.
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+// ActorKind is what kind of somebody acted.
+type ActorKind string
+
+// The kinds of actor.
+const (
+	Citizen  ActorKind = "citizen"
+	Staff    ActorKind = "staff"
+	System   ActorKind = "system"   // a machine; may never refuse, reduce or claw back
+	Provider ActorKind = "provider" // a bank, a register: its word, verified
+)
+
+// Actor is who did it. ID is an account, a staff id or a function's name.
+// Person is the keyed reference of the human being, when known, because two
+// accounts of one person are one person.
+type Actor struct {
+	Kind   ActorKind `json:"kind"`
+	ID     string    `json:"id"`
+	Person string    `json:"person,omitempty"`
+}
+
+// Request ties an event to the request that caused it, so that the same request
+// gets the same answer for ever.
+type Request struct {
+	Key    string          `json:"key"`    // digest of principal, operation and Idempotency-Key
+	Digest string          `json:"digest"` // digest of the body
+	Status int             `json:"status"` // the answer's HTTP status
+	Answer json.RawMessage `json:"answer"` // the answer's body; nothing personal in it
+}
+
+// Event is one thing that happened to one version of one thing.
+type Event struct {
+	PK      string    `json:"-"`    // partition of the thing it happened to
+	Noun    string    `json:"noun"` // "application", "payout", "hold" …
+	ID      string    `json:"id"`   // which one, within the partition
+	Version int64     `json:"v"`    // the version this event made
+	Kind    string    `json:"kind"` // what happened, past tense: "proposed"
+	At      time.Time `json:"at"`
+	Actor   Actor     `json:"actor"`
+	Reason  string    `json:"reason,omitempty"` // a code, never free text
+	Rules   string    `json:"rules,omitempty"`  // fingerprint of the rules applied
+	Facts   Facts     `json:"facts,omitempty"`
+	Note    []byte    `json:"note,omitempty"` // sealed free text
+	Request *Request  `json:"request,omitempty"`
+	Trace   string    `json:"trace,omitempty"` // from phone to bank and back
+}
+
+// Facts are the particulars of an event: strings, whole numbers and booleans.
+type Facts map[string]any
+
+// Prefix begins the sort key of every event item.
+const Prefix = "EVENT#"
+
+// Key is where the event of one version is kept; being derived, a version has
+// one event and an event has one version.
+func Key(pk, noun, id string, version int64) table.Key {
+	return table.Key{PK: pk, SK: fmt.Sprintf("%s%s#%s#%010d", Prefix, noun, id, version)}
+}
+
+// Is reports whether key is that of an event item.
+func Is(key table.Key) bool { return strings.HasPrefix(key.SK, Prefix) }
+
+// Write is the write that records e.
+func (e Event) Write() (table.Write, error) {
+	if e.PK == "" || e.Noun == "" || e.ID == "" || e.Version < 1 || e.Kind == "" || e.At.IsZero() || e.Actor.Kind == "" {
+		return nil, fmt.Errorf("event: %s of %s/%s v%d is incomplete", e.Kind, e.Noun, e.ID, e.Version)
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("event: %w", err)
+	}
+	return table.Put{Item: table.Item{Key: Key(e.PK, e.Noun, e.ID, e.Version), Version: 1, Body: body}}, nil
+}
+
+// Decode reads an event item.
+func Decode(item table.Item) (Event, error) {
+	var e Event
+	if !Is(item.Key) {
+		return e, fmt.Errorf("event: %s is not an event item", item.Key.SK)
+	}
+	if err := json.Unmarshal(item.Body, &e); err != nil {
+		return e, fmt.Errorf("event: %s: %w", item.Key.SK, err)
+	}
+	e.PK = item.Key.PK
+	return e, nil
+}
