@@ -1,0 +1,39 @@
+package work
+
+import (
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+func TestDueReadsBack(t *testing.T) {
+	key := table.Key{PK: "APP#x", SK: "HEAD"}
+	at := time.Date(2026, 11, 22, 8, 0, 0, 123e6, time.FixedZone("+08:00", 8*3600))
+	got, q, ok := Owed(table.Item{Key: key, Places: []table.Place{{Index: table.ByWork, PK: "W", SK: "x"}, Due(key, at, Pay)}})
+	if !ok || q != Pay || !got.Equal(at) {
+		t.Errorf("Owed = %v %s %v", got, q, ok)
+	}
+	if _, _, ok := Owed(table.Item{Key: key, Places: []table.Place{{Index: table.ByDue, PK: "DUE#00", SK: "nonsense"}}}); ok {
+		t.Error("a malformed place owes something")
+	}
+	if _, _, ok := Owed(table.Item{Key: key}); ok {
+		t.Error("an item in no place owes something")
+	}
+	if Due(key, at, Pay).SK >= Due(key, at.Add(time.Millisecond), Notify).SK {
+		t.Error("text order is not time order")
+	}
+}
+
+func TestMessage(t *testing.T) {
+	m := Message{PK: "APP#x", SK: "HEAD", Trace: "t"}
+	got, err := Decode(m.Encode())
+	if err != nil || got != m || got.Key() != (table.Key{PK: "APP#x", SK: "HEAD"}) {
+		t.Errorf("round trip: %+v %v", got, err)
+	}
+	for _, bad := range []string{"", "{}", `{"pk":"x"}`, "null", "[1]"} {
+		if _, err := Decode([]byte(bad)); err == nil {
+			t.Errorf("%q is taken as a message", bad)
+		}
+	}
+}
