@@ -11,11 +11,13 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
@@ -66,7 +68,30 @@ type Event struct {
 }
 
 // Facts are the particulars of an event: strings, whole numbers and booleans.
+// Read back, numbers are json.Number.
 type Facts map[string]any
+
+// Fen reads an amount, whether the facts are fresh or were read back; 0 when
+// there is none.
+func (f Facts) Fen(name string) money.Fen {
+	switch v := f[name].(type) {
+	case money.Fen:
+		return v
+	case json.Number:
+		n, err := v.Int64()
+		if err != nil {
+			return 0
+		}
+		return money.Fen(n)
+	}
+	return 0
+}
+
+// Text reads a string; "" when there is none.
+func (f Facts) Text(name string) string {
+	s, _ := f[name].(string)
+	return s
+}
 
 // Prefix begins the sort key of every event item.
 const Prefix = "EVENT#"
@@ -98,7 +123,9 @@ func Decode(item table.Item) (Event, error) {
 	if !Is(item.Key) {
 		return e, fmt.Errorf("event: %s is not an event item", item.Key.SK)
 	}
-	if err := json.Unmarshal(item.Body, &e); err != nil {
+	d := json.NewDecoder(bytes.NewReader(item.Body))
+	d.UseNumber() // amounts in Facts must not pass through a float
+	if err := d.Decode(&e); err != nil {
 		return e, fmt.Errorf("event: %s: %w", item.Key.SK, err)
 	}
 	e.PK = item.Key.PK

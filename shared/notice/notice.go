@@ -1,0 +1,252 @@
+// Package notice is one message to one person about one event. It is owed in
+// the same transaction as the fact it tells of, so that nothing happens to a
+// person untold; it never stands in the way of money. It knows which words go
+// with which event and which channels were tried, and nothing about how a
+// channel works.
+//
+// A notice keeps its own history: every try is written down before it is made.
+// Its final outcome is an event; the tries in between are not.
+package notice
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// Noun names notices in events.
+const Noun = "notice"
+
+// Kind is what a notice is about.
+type Kind string
+
+// The kinds.
+const (
+	Accepted      Kind = "accepted"       // 已受理
+	Paid          Kind = "paid"           // 已发放
+	Returned      Kind = "returned"       // 银行退回
+	Refused       Kind = "refused"        // 不予救助
+	PaymentFailed Kind = "payment_failed" // 发放失败
+	FiledForYou   Kind = "filed_for_you"  // 有人以您的名义提出申请
+)
+
+// Kinds lists every kind.
+func Kinds() []Kind { return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, FiledForYou} }
+
+// Channel is a way to reach a person.
+type Channel string
+
+// The channels, in the order they are tried.
+const (
+	WeChat Channel = "wechat" // subscription message
+	SMS    Channel = "sms"
+)
+
+// Channels lists the channels in the order they are tried.
+func Channels() []Channel { return []Channel{WeChat, SMS} }
+
+// State is where a notice stands.
+type State string
+
+// The states.
+const (
+	Owed    State = "owed"
+	Sending State = "sending" // a try is under way, or died under way
+	Sent    State = "sent"    // some channel took it
+	Unsent  State = "unsent"  // no channel could; the township calls the person
+)
+
+// Outcome is what came of one try.
+type Outcome string
+
+// The outcomes.
+const (
+	Taken   Outcome = "taken"   // the channel took it
+	Refusal Outcome = "refused" // the channel will never take it: try the next
+	Busy    Outcome = "busy"    // not taken for now: the same channel again, later
+	Unclear Outcome = "unclear" // perhaps taken: never the same channel again
+)
+
+// Try is one try of one channel.
+type Try struct {
+	Channel Channel   `json:"channel"`
+	At      time.Time `json:"at"`
+	Outcome Outcome   `json:"outcome"`
+	Code    string    `json:"code,omitempty"` // the provider's code
+}
+
+// Notice is one message owed to the people of one application.
+type Notice struct {
+	ID          string      `json:"id"`
+	Version     int64       `json:"-"`
+	Application string      `json:"application"`
+	Kind        Kind        `json:"kind"`
+	State       State       `json:"state"`
+	At          time.Time   `json:"at"`    // when it came to be owed
+	Due         time.Time   `json:"due"`   // when the machine must act next
+	Facts       event.Facts `json:"facts"` // of the event it tells of; nothing personal
+	Tries       []Try       `json:"tries,omitempty"`
+	Trace       string      `json:"trace,omitempty"`
+	// Township is who calls the person when no channel could reach them.
+	Township string `json:"township,omitempty"`
+}
+
+// Limits of persistence.
+const (
+	// Lease is how long a try may be under way before it is taken to have died.
+	Lease = 30 * time.Second
+	// MaxBusy is how many times one channel may say it is busy.
+	MaxBusy = 6
+)
+
+// Prefix begins the sort key of every notice.
+const Prefix = "NOTICE#"
+
+// Key is where a notice is kept.
+func Key(partition, id string) table.Key { return table.Key{PK: partition, SK: Prefix + id} }
+
+// Is reports whether key is that of a notice.
+func Is(key table.Key) bool { return strings.HasPrefix(key.SK, Prefix) }
+
+// Owe is the write that makes the people of cause's application owed a notice.
+// One event owes at most one notice of a kind.
+func Owe(kind Kind, cause event.Event) (table.Write, error) {
+	if !slices.Contains(Kinds(), kind) {
+		return nil, fmt.Errorf("notice: no kind %q", kind)
+	}
+	n := Notice{ID: fmt.Sprintf("%s#%s#%s#%d", kind, cause.Noun, cause.ID, cause.Version), Version: 1,
+		Application: strings.TrimPrefix(cause.PK, "APP#"), Kind: kind, State: Owed,
+		At: cause.At, Due: cause.At, Facts: cause.Facts, Trace: cause.Trace}
+	item, err := n.item()
+	if err != nil {
+		return nil, err
+	}
+	return table.Put{Item: item}, nil
+}
+
+// Decode reads a stored notice.
+func Decode(item table.Item) (Notice, error) {
+	var n Notice
+	d := json.NewDecoder(bytes.NewReader(item.Body))
+	d.UseNumber() // amounts in Facts must not pass through a float
+	if err := d.Decode(&n); err != nil {
+		return n, fmt.Errorf("notice: %s: %w", item.Key.SK, err)
+	}
+	n.Version = item.Version
+	return n, nil
+}
+
+// Final reports whether nothing more will be tried.
+func (n Notice) Final() bool { return n.State == Sent || n.State == Unsent }
+
+// Next is the channel to try now among those that can reach the person; ok is
+// false when none is left.
+func (n Notice) Next(reachable []Channel) (Channel, bool) {
+	for _, c := range Channels() {
+		if slices.Contains(reachable, c) && !n.spent(c) {
+			return c, true
+		}
+	}
+	return "", false
+}
+
+// spent reports whether channel c may not be tried again.
+func (n Notice) spent(c Channel) bool {
+	busy := 0
+	for _, t := range n.Tries {
+		if t.Channel != c {
+			continue
+		}
+		if t.Outcome != Busy {
+			return true
+		}
+		busy++
+	}
+	return busy >= MaxBusy
+}
+
+// Claim writes the try down before it is made, as unclear: if we die now, the
+// same channel is not used twice.
+func (n Notice) Claim(c Channel, now time.Time) Notice {
+	n.Version++
+	n.State = Sending
+	n.Due = now.Add(Lease)
+	n.Tries = append(slices.Clone(n.Tries), Try{Channel: c, At: now, Outcome: Unclear})
+	return n
+}
+
+// Settle writes down what came of the try under way.
+func (n Notice) Settle(o Outcome, code string, now time.Time) Notice {
+	n.Version++
+	n.Tries = slices.Clone(n.Tries)
+	last := &n.Tries[len(n.Tries)-1]
+	last.Outcome, last.Code = o, code
+	switch o {
+	case Taken:
+		n.State = Sent
+	case Busy:
+		n.State = Owed
+		n.Due = now.Add(backoff(len(n.Tries)))
+	default:
+		n.State = Owed
+		n.Due = now
+	}
+	return n
+}
+
+// backoff doubles from five seconds to five minutes.
+func backoff(tries int) time.Duration {
+	return min(5*time.Second<<min(tries-1, 10), 5*time.Minute)
+}
+
+// GiveUp ends a notice that no channel could deliver: the township has to call.
+func (n Notice) GiveUp(township string) Notice {
+	n.Version++
+	n.State = Unsent
+	n.Township = township
+	return n
+}
+
+// Replace is n's new version, with the event of its outcome once it is final.
+func (n Notice) Replace(by event.Actor, at time.Time) ([]table.Write, error) {
+	item, err := n.item()
+	if err != nil {
+		return nil, err
+	}
+	writes := []table.Write{table.Replace{Item: item}}
+	if !n.Final() {
+		return writes, nil
+	}
+	facts := event.Facts{"kind": string(n.Kind), "tries": len(n.Tries)}
+	if len(n.Tries) > 0 {
+		facts["channel"] = string(n.Tries[len(n.Tries)-1].Channel)
+	}
+	ev, err := event.Event{PK: item.Key.PK, Noun: Noun, ID: n.ID, Version: n.Version, Kind: string(n.State),
+		At: at, Actor: by, Facts: facts, Trace: n.Trace}.Write()
+	if err != nil {
+		return nil, err
+	}
+	return append(writes, ev), nil
+}
+
+func (n Notice) item() (table.Item, error) {
+	body, err := json.Marshal(n)
+	if err != nil {
+		return table.Item{}, fmt.Errorf("notice: %w", err)
+	}
+	item := table.Item{Key: Key("APP#"+n.Application, n.ID), Version: n.Version, Body: body}
+	switch {
+	case !n.Final():
+		item.Places = []table.Place{work.Due(item.Key, n.Due, work.Notify)}
+	case n.State == Unsent:
+		item.Places = []table.Place{{Index: table.ByWork, PK: "WORK#" + n.Township, SK: work.Stamp(n.At)}}
+	}
+	return item, nil
+}
