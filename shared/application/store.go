@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -111,3 +112,6 @@ func (a Application) workDue() (due time.Time, ok bool) {
 	}
 	return due, ok
 }
+
+// Is reports whether key is that of an application itself.
+func Is(key table.Key) bool { return strings.HasPrefix(key.PK, "APP#") && key.SK == "HEAD" }
