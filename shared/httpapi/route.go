@@ -1,0 +1,172 @@
+// Package httpapi turns Go functions into an HTTP API that is strict on the way
+// in and says one thing in one way on the way out. A request is checked whole
+// (caller, query, size, media type, every field) before any function runs; an
+// error becomes a problem document by its fault kind and by nothing else. It
+// knows no noun, no cloud and no store, and it never echoes or logs what a
+// caller sent.
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+)
+
+// Caller is who may call a route. There is no default: a route that names no
+// caller is refused at start.
+type Caller string
+
+// The callers.
+const (
+	// Anyone needs no session. Such a route sees no principal, but the token the
+	// caller came with, if any.
+	Anyone Caller = "anyone"
+	// Citizen needs a citizen's session.
+	Citizen Caller = "citizen"
+	// Staff needs a staff member's session.
+	Staff Caller = "staff"
+	// SignedIn needs a session of either kind.
+	SignedIn Caller = "signed-in"
+	// Provider is a system of the outside world that signs what it sends; the
+	// handler verifies the signature over the exact bytes.
+	Provider Caller = "provider"
+)
+
+// DefaultMaxBody is how many bytes a body may have where Options says nothing.
+const DefaultMaxBody = 256 << 10
+
+// Options say what a route asks of a request.
+type Options struct {
+	Caller Caller
+	// Idempotent routes need an Idempotency-Key header and a session.
+	Idempotent bool
+	// MaxBody is in bytes; 0 is DefaultMaxBody.
+	MaxBody int64
+	// Query names the query parameters that are allowed. All others are refused.
+	Query []string
+}
+
+// Route is one operation. In and Out are what its function reads and writes;
+// nil for the exact bytes of a Raw route.
+type Route struct {
+	Pattern string // of net/http: "POST /v1/applications/{id}/proposals"
+	Status  int    // of an answer that does not name its own
+	Options Options
+	In, Out reflect.Type
+
+	plan  *plan
+	serve func(context.Context, Request, http.Header) (answer, error)
+}
+
+// Routes are what a function answers.
+type Routes []Route
+
+// None is the In of a route without a body and the Out of one without an answer.
+type None struct{}
+
+// Call is a request whose body was read into In.
+type Call[In any] struct {
+	Request
+	Body In
+}
+
+// RawCall is a request whose body nobody has looked at. Header holds what the
+// caller sent, for signatures.
+type RawCall struct {
+	Request
+	Header http.Header
+}
+
+// RawAnswer is an answer in the caller's own protocol.
+type RawAnswer struct {
+	Status      int
+	ContentType string // empty for an answer without body
+	Body        []byte
+}
+
+// Stored is an answer whose bytes were fixed earlier. A function that answers it
+// gives the same bytes however often it is asked.
+type Stored struct {
+	Status int
+	Body   []byte
+}
+
+// Reply is a T whose bytes are fixed, to be stored with the change that made it
+// and given again when the request comes again. Route.Out of a function that
+// answers Reply[T] is T.
+type Reply[T any] struct{ Stored }
+
+// Fresh fixes the bytes of v. Store Status and Body (event.Request) before
+// answering.
+func Fresh[T any](status int, v T) (Reply[T], error) {
+	body, err := Encode(v)
+	return Reply[T]{Stored{status, body}}, err
+}
+
+// Again is the reply whose bytes were stored.
+func Again[T any](status int, body []byte) Reply[T] { return Reply[T]{Stored{status, body}} }
+
+func (s Stored) stored() Stored      { return s }
+func (Reply[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
+
+// Encode is how this API writes v: fields in the order of the struct. Bytes it
+// made survive being stored as json.RawMessage unchanged.
+func Encode(v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: encode %T: %w", v, err)
+	}
+	return body, nil
+}
+
+// answer is what goes out.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// JSON is a route that reads In and answers Out with status. It panics when In
+// has a field that cannot be read strictly: that is a defect found at start.
+func JSON[In, Out any](pattern string, status int, o Options, h func(context.Context, Call[In]) (Out, error)) Route {
+	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
+	if r, ok := reflect.Zero(out).Interface().(interface{ holds() reflect.Type }); ok {
+		out = r.holds()
+	}
+	p := planFor(in)
+	serve := func(ctx context.Context, r Request, _ http.Header) (answer, error) {
+		c := Call[In]{Request: r}
+		if r.body != nil {
+			if err := p.bind(r.body, reflect.ValueOf(&c.Body).Elem()); err != nil {
+				return answer{}, err
+			}
+		}
+		v, err := h(ctx, c)
+		if err != nil {
+			return answer{}, err
+		}
+		if s, ok := any(v).(interface{ stored() Stored }); ok {
+			kept := s.stored()
+			return answer{kept.Status, jsonType, kept.Body}, nil
+		}
+		if _, none := any(v).(None); none {
+			return answer{status: http.StatusNoContent}, nil
+		}
+		body, err := Encode(v)
+		return answer{status, jsonType, body}, err
+	}
+	return Route{Pattern: pattern, Status: status, Options: o, In: in, Out: out, plan: p, serve: serve}
+}
+
+// Raw is a route that gets the exact bytes of the body and answers exact bytes.
+func Raw(pattern string, o Options, h func(context.Context, RawCall) (RawAnswer, error)) Route {
+	serve := func(ctx context.Context, r Request, header http.Header) (answer, error) {
+		a, err := h(ctx, RawCall{r, header})
+		return answer{a.Status, a.ContentType, a.Body}, err
+	}
+	return Route{Pattern: pattern, Status: http.StatusOK, Options: o, serve: serve}
+}
