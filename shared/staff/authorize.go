@@ -1,0 +1,279 @@
+package staff
+
+import (
+	"cmp"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cedar-policy/cedar-go"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/policy"
+)
+
+// Action is something a member of staff may wish to do.
+type Action string
+
+// The actions.
+const (
+	ListTasks       Action = "list_tasks"
+	ReadApplication Action = "read_application"
+	Visit           Action = "visit"
+	Propose         Action = "propose"
+	Approve         Action = "approve"
+	Refuse          Action = "refuse"
+	Explain         Action = "explain"
+	Review          Action = "review"
+	Hold            Action = "hold"
+	ReleaseHold     Action = "release_hold"
+	RequestPayee    Action = "request_payee"
+	ApprovePayee    Action = "approve_payee"
+	HandOutCash     Action = "hand_out_cash"
+	ConfirmCash     Action = "confirm_cash"
+	ListEnvelopes   Action = "list_envelopes"
+	ProposeEnvelope Action = "propose_envelope"
+	ApproveEnvelope Action = "approve_envelope"
+	CloseEnvelope   Action = "close_envelope"
+)
+
+// Group is a set of actions that a policy names in one word.
+type Group string
+
+// The groups.
+const (
+	Act           Group = "act"            // writes something
+	OnApplication Group = "on_application" // concerns one application and its people
+	SecondStep    Group = "second_step"    // completes what another person began
+	MovesMoney    Group = "moves_money"    // lets money come nearer to leaving
+	OnPayment     Group = "on_payment"     // is about a payment already decided
+)
+
+// groups says which groups each action is in.
+var groups = map[Action][]Group{
+	ListTasks:       nil,
+	ReadApplication: {OnApplication},
+	Visit:           {Act, OnApplication},
+	Propose:         {Act, OnApplication, MovesMoney},
+	Approve:         {Act, OnApplication, MovesMoney, SecondStep},
+	Refuse:          {Act, OnApplication},
+	Explain:         {Act, OnApplication},
+	Review:          {Act, OnApplication, OnPayment},
+	Hold:            {Act, OnApplication},
+	ReleaseHold:     {Act, OnApplication, SecondStep},
+	RequestPayee:    {Act, OnApplication, OnPayment},
+	ApprovePayee:    {Act, OnApplication, OnPayment, MovesMoney, SecondStep},
+	HandOutCash:     {Act, OnApplication, OnPayment, MovesMoney},
+	ConfirmCash:     {Act, OnApplication, OnPayment, MovesMoney, SecondStep},
+	ListEnvelopes:   nil,
+	ProposeEnvelope: {Act},
+	ApproveEnvelope: {Act, SecondStep},
+	CloseEnvelope:   {Act},
+}
+
+// Actions lists every action.
+func Actions() []Action {
+	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
+		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope}
+}
+
+// Request is one question: may Staff do Action here and now?
+type Request struct {
+	Action Action
+	Staff  Staff
+	At     time.Time
+	// Within is where it happens: a division, the one above it, and so on to the
+	// widest, as the division tree has them on the day.
+	Within []civil.DivisionCode
+	County civil.DivisionCode
+	// Application is what it is about; nil for lists and standing approvals.
+	Application *application.Application
+	// Authority is who must decide: the township, or somebody further up.
+	Authority policy.Authority
+	// Earlier names the persons and accounts who did the step before.
+	Earlier []string
+}
+
+// Decision is the answer, and the ids of the policies that gave it. No policy
+// at all means that nothing permits it.
+type Decision struct {
+	Allow    bool
+	Policies []string
+	answers  []string
+}
+
+//go:embed policies/*.cedar
+var texts embed.FS
+
+// Authorize decides by the policies in the policies folder. A forbidding policy
+// overrides any that permits; a policy that cannot be evaluated denies.
+func Authorize(r Request) Decision {
+	set := policies()
+	ok, why := cedar.Authorize(set, entities(r), cedar.Request{
+		Principal: uid("Staff", r.Staff.ID),
+		Action:    uid("Action", string(r.Action)),
+		Resource:  resource(r),
+		Context: cedar.NewRecord(cedar.RecordMap{
+			"authority": cedar.String(cmp.Or(r.Authority, policy.Township)),
+			"earlier":   words(r.Earlier),
+		}),
+	})
+	d := Decision{Allow: bool(ok) && len(why.Errors) == 0}
+	for _, reason := range why.Reasons {
+		d.Policies = append(d.Policies, string(reason.PolicyID))
+		if answer, ok := set.Get(reason.PolicyID).Annotations()["answer"]; ok {
+			d.answers = append(d.answers, string(answer))
+		}
+	}
+	for _, broken := range why.Errors {
+		d.Policies = append(d.Policies, string(broken.PolicyID)+"!")
+	}
+	slices.Sort(d.Policies)
+	return d
+}
+
+// answers are what a policy's @answer tells the caller, in the order in which
+// one is chosen when several forbid: what hides the case comes before what
+// would show that it is there.
+var answers = []struct {
+	code string
+	err  *fault.Error
+}{
+	{"not-signed-in", ErrSignedOut},
+	{"out-of-scope", application.ErrNotFound},
+	{"moved-away", ErrMovedAway},
+	{"supervision-reads-only", ErrReadOnly},
+	{"person-unknown", ErrNobody},
+	{"self-dealing", application.ErrConcerned},
+	{"declared-kin", ErrKin},
+	{"same-person", ErrTwoPeople},
+	{"county-required", ErrCounty},
+	{"application-held", application.ErrHeld},
+	{"application-state", application.ErrState},
+}
+
+// Err is nil when d allows, else what the caller is told.
+func (d Decision) Err() error {
+	if d.Allow {
+		return nil
+	}
+	for _, a := range answers {
+		if slices.Contains(d.answers, a.code) {
+			return a.err
+		}
+	}
+	return ErrNotAllowed
+}
+
+// policies reads the embedded policies once. They are part of the program: one
+// that does not parse, or has no name, is a defect found by any test.
+var policies = sync.OnceValue(func() *cedar.PolicySet {
+	set := cedar.NewPolicySet()
+	files, err := fs.Glob(texts, "policies/*.cedar")
+	if err != nil {
+		panic("staff: " + err.Error())
+	}
+	for _, file := range files {
+		text, err := texts.ReadFile(file)
+		if err != nil {
+			panic("staff: " + err.Error())
+		}
+		list, err := cedar.NewPolicyListFromBytes(file, text)
+		if err != nil {
+			panic("staff: " + file + ": " + err.Error())
+		}
+		for _, p := range list {
+			id := p.Annotations()["id"]
+			if id == "" || !set.Add(cedar.PolicyID(id), p) {
+				panic(fmt.Sprintf("staff: %s: a policy without an @id of its own: %q", file, id))
+			}
+		}
+	}
+	return set
+})
+
+func uid(kind cedar.EntityType, id string) cedar.EntityUID {
+	return cedar.NewEntityUID(kind, cedar.String(id))
+}
+
+func divisions(codes []civil.DivisionCode) cedar.Set {
+	values := make([]cedar.Value, len(codes))
+	for i, c := range codes {
+		values[i] = uid("Division", string(c))
+	}
+	return cedar.NewSet(values...)
+}
+
+func words(list []string) cedar.Set {
+	values := []cedar.Value{}
+	for _, w := range list {
+		if w != "" {
+			values = append(values, cedar.String(w))
+		}
+	}
+	return cedar.NewSet(values...)
+}
+
+// resource is what r is about: the application, or the division itself.
+func resource(r Request) cedar.EntityUID {
+	if r.Application != nil {
+		return uid("Application", r.Application.ID)
+	}
+	return uid("Division", string(lowest(r.Within)))
+}
+
+func lowest(within []civil.DivisionCode) civil.DivisionCode {
+	if len(within) == 0 {
+		return ""
+	}
+	return within[0]
+}
+
+// entities is all that the policies may look at.
+func entities(r Request) cedar.EntityMap {
+	all := cedar.EntityMap{}
+	add := func(id cedar.EntityUID, attributes cedar.RecordMap, parents ...cedar.EntityUID) {
+		all[id] = cedar.Entity{UID: id, Parents: cedar.NewEntityUIDSet(parents...), Attributes: cedar.NewRecord(attributes)}
+	}
+	for i, code := range r.Within {
+		attributes := cedar.RecordMap{"county": uid("Division", string(r.County))}
+		if i+1 < len(r.Within) {
+			add(uid("Division", string(code)), attributes, uid("Division", string(r.Within[i+1])))
+		} else {
+			add(uid("Division", string(code)), attributes)
+		}
+	}
+	var parents []cedar.EntityUID
+	for _, g := range groups[r.Action] {
+		parents = append(parents, uid("Action", string(g)))
+	}
+	add(uid("Action", string(r.Action)), nil, parents...)
+
+	s := r.Staff
+	principal := cedar.RecordMap{
+		"id": cedar.String(s.ID), "person": cedar.String(s.Person), "kin": words(s.Kin), "active": cedar.Boolean(s.Active),
+		"serves": divisions(s.Holds(r.At)), "served": divisions(s.held(r.At)),
+		"supervises": cedar.Boolean(len(s.Holds(r.At, Supervisor, Auditor)) > 0),
+	}
+	for _, role := range Roles() {
+		principal[cedar.String(role)] = divisions(s.Holds(r.At, role))
+	}
+	add(uid("Staff", s.ID), principal)
+
+	if a := r.Application; a != nil {
+		var kin []string
+		if a.Findings != nil {
+			kin = a.Findings.Kin
+		}
+		add(uid("Application", a.ID), cedar.RecordMap{
+			"state": cedar.String(a.State), "held": cedar.Boolean(a.Held()), "people": words(a.People), "kin_staff": words(kin),
+			"county": uid("Division", string(r.County)),
+		}, uid("Division", string(lowest(r.Within))))
+	}
+	return all
+}

@@ -1,0 +1,141 @@
+package staff
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/redact"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/session"
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+// Partition is where a member of staff and their history are kept.
+func Partition(id string) string { return "STAFF#" + id }
+
+// Key is where the member of staff is kept.
+func Key(id string) table.Key { return table.Key{PK: Partition(id), SK: "HEAD"} }
+
+// Get reads one member of staff strongly, active or not; ErrNotFound when there is none.
+func Get(ctx context.Context, t table.Store, id string) (Staff, error) {
+	item, ok, err := t.Get(ctx, Key(id))
+	if err != nil {
+		return Staff{}, err
+	}
+	if !ok {
+		return Staff{}, ErrNotFound
+	}
+	var s Staff
+	if err := json.Unmarshal(item.Body, &s); err != nil {
+		return Staff{}, fmt.Errorf("staff: %s: %w", id, err)
+	}
+	s.Version = item.Version
+	return s, nil
+}
+
+// Acting reads the member of staff behind a session, strongly and every time:
+// whoever was removed is out with the next request (A06). Absent and removed
+// are both ErrSignedOut.
+func Acting(ctx context.Context, t table.Store, id string) (Staff, error) {
+	s, err := Get(ctx, t, id)
+	if errors.Is(err, ErrNotFound) {
+		return Staff{}, ErrSignedOut
+	}
+	if err != nil {
+		return Staff{}, err
+	}
+	if !s.Active {
+		return Staff{}, ErrSignedOut
+	}
+	return s, nil
+}
+
+// Check is the condition that s is still as it was read, grants and kin
+// included. It belongs into every transaction in which s decides, so that a
+// removal or a move between reading and writing undoes the decision (A04).
+func (s Staff) Check() table.Check { return table.Check{Key: Key(s.ID), Version: s.Version} }
+
+// Appoint records a new member of staff.
+func Appoint(ctx context.Context, t table.Store, s Staff, by event.Actor, at time.Time) error {
+	s.Version = 1
+	return s.commit(ctx, t, "appointed", "", by, at)
+}
+
+// Assign gives s other grants, forward only: the caller ends old ones with Until.
+func Assign(ctx context.Context, t table.Store, s Staff, grants []Grant, by event.Actor, at time.Time) error {
+	s.Version++
+	s.Grants = grants
+	return s.commit(ctx, t, "assigned", "", by, at)
+}
+
+// Declare records who s has declared as near relatives.
+func Declare(ctx context.Context, t table.Store, s Staff, kin []string, by event.Actor, at time.Time) error {
+	s.Version++
+	s.Kin = kin
+	return s.commit(ctx, t, "kin_declared", "", by, at)
+}
+
+// Revoke removes s from work and ends the sessions. If we die between the two,
+// the sessions are open and worth nothing, because Acting reads s each time.
+func Revoke(ctx context.Context, t table.Store, sessions *session.Store, s Staff, reason string, by event.Actor, at time.Time) error {
+	s.Version++
+	s.Active = false
+	if err := s.commit(ctx, t, "revoked", reason, by, at); err != nil {
+		return err
+	}
+	return sessions.CloseAll(ctx, session.Principal{Kind: session.Staff, ID: s.ID})
+}
+
+func (s Staff) commit(ctx context.Context, t table.Store, kind, reason string, by event.Actor, at time.Time) error {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("staff: %w", err)
+	}
+	item := table.Item{Key: Key(s.ID), Version: s.Version, Body: body}
+	var head table.Write = table.Replace{Item: item}
+	if s.Version == 1 {
+		head = table.Put{Item: item}
+	}
+	// The event holds the grants whole, so that who could do what at any instant
+	// can be told from the events alone.
+	grants, err := json.Marshal(s.Grants)
+	if err != nil {
+		return fmt.Errorf("staff: %w", err)
+	}
+	told, err := event.Event{PK: Partition(s.ID), Noun: Noun, ID: s.ID, Version: s.Version, Kind: kind, At: at, Actor: by,
+		Reason: reason, Facts: event.Facts{"grants": string(grants), "active": s.Active, "kin": len(s.Kin)}}.Write()
+	if err != nil {
+		return err
+	}
+	err = t.Transact(ctx, head, told)
+	if _, moved := table.FailedOn(err, item.Key); moved {
+		return ErrMovedOn.Because(err)
+	}
+	return err
+}
+
+// place is where the name of a member of staff is sealed.
+func place(id string) seal.Place {
+	return seal.Place{Table: "doudi", PK: Partition(id), SK: "HEAD", Field: "name"}
+}
+
+// SealName is name as Staff.Name holds it for the member of staff with id.
+func SealName(ctx context.Context, box *seal.Box, id string, name redact.Text) ([]byte, error) {
+	return box.Seal(ctx, place(id), []byte(name.Reveal()))
+}
+
+// OpenName is the name of s.
+func (s Staff) OpenName(ctx context.Context, box *seal.Box) (redact.Text, error) {
+	if len(s.Name) == 0 {
+		return redact.Text{}, nil
+	}
+	plain, err := box.Open(ctx, place(s.ID), s.Name)
+	if err != nil {
+		return redact.Text{}, err
+	}
+	return redact.New(string(plain)), nil
+}
