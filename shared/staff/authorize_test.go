@@ -1,0 +1,280 @@
+package staff
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/policy"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const (
+	township  = civil.DivisionCode("320402005000")
+	sibling   = civil.DivisionCode("320402002000")
+	county    = civil.DivisionCode("320402000000")
+	city      = civil.DivisionCode("320400000000")
+	elsewhere = civil.DivisionCode("511702001000")
+)
+
+var (
+	within = []civil.DivisionCode{township, county, city, "320000000000"}
+	noon   = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	before = noon.AddDate(-1, 0, 0)
+)
+
+// scopes say where somebody serves, as seen from the township of the case.
+var scopes = []struct {
+	name  string
+	grant Grant
+}{
+	{"township", Grant{Division: township, From: before}},
+	{"county", Grant{Division: county, From: before}},
+	{"city", Grant{Division: city, From: before}},
+	{"sibling", Grant{Division: sibling, From: before}},
+	{"moved", Grant{Division: township, From: before, Until: noon}},
+	{"not-yet", Grant{Division: township, From: noon.Add(time.Second)}},
+}
+
+// ties are what somebody may be to the case, and what the case may ask for.
+var ties = []struct {
+	name   string
+	ofCase bool // a tie to an application's people
+	set    func(*Request)
+}{
+	{"none", false, func(*Request) {}},
+	{"subject", true, func(r *Request) { r.Application.People = []string{"b1.someone", r.Staff.Person} }},
+	{"kin", true, func(r *Request) { r.Staff.Kin = []string{"b1.other", "b1.someone"} }},
+	{"kin-by-register", true, func(r *Request) { r.Application.Findings = &application.Findings{Kin: []string{r.Staff.ID}} }},
+	{"same-person", false, func(r *Request) { r.Earlier = []string{"other-account", r.Staff.Person} }},
+	{"same-account", false, func(r *Request) { r.Earlier = []string{r.Staff.ID, "b1.former"} }},
+	{"above-ceiling", false, func(r *Request) { r.Authority = policy.County }},
+	{"held", true, func(r *Request) { r.Application.Holds = []application.Hold{{ID: "h"}} }},
+	{"unknown-person", false, func(r *Request) { r.Staff.Person = "" }},
+	{"also-supervisor", false, func(r *Request) {
+		r.Staff.Grants = append(r.Staff.Grants, Grant{Role: Supervisor, Division: elsewhere, From: before})
+	}},
+	{"removed", false, func(r *Request) { r.Staff.Active = false }},
+}
+
+func onApplication(a Action) bool { return slices.Contains(groups[a], OnApplication) }
+
+func ask(role Role, action Action, state application.State, grant Grant, tie func(*Request)) Request {
+	grant.Role = role
+	r := Request{Action: action, At: noon, Within: within, County: county, Authority: policy.Township,
+		Staff: Staff{ID: "320400-me", Person: "b1.me", Active: true, Grants: []Grant{grant}}}
+	a := application.Application{ID: "case", State: state, People: []string{"b1.someone"}}
+	r.Application = &a
+	tie(&r)
+	if !onApplication(action) {
+		r.Application = nil
+	}
+	return r
+}
+
+// TestMatrix writes out the whole of who may do what: role × action × state ×
+// scope, and again for every tie. The golden file is what a reviewer reads when
+// a policy changes.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	used := map[string]bool{}
+	allowed := map[Action]bool{}
+	b.WriteString("# Who may do what. One line for each role, action, scope and tie: the states in which it is allowed,\n" +
+		"# and for each other answer the states and the policies that gave it. Written by go test -update.\n")
+	row := func(role Role, action Action, scope string, grant Grant, tie string, set func(*Request)) {
+		var order []string
+		by := map[string][]string{}
+		states := application.States()
+		if !onApplication(action) {
+			states = states[:1]
+		}
+		for _, state := range states {
+			d := Authorize(ask(role, action, state, grant, set))
+			for _, p := range d.Policies {
+				used[p] = true
+			}
+			verdict := "DENY"
+			if d.Allow {
+				verdict = "allow"
+				allowed[action] = true
+			}
+			if len(d.Policies) > 0 {
+				verdict += " by " + strings.Join(d.Policies, "+")
+			}
+			if by[verdict] == nil {
+				order = append(order, verdict)
+			}
+			by[verdict] = append(by[verdict], string(state))
+		}
+		fmt.Fprintf(&b, "%s %s %s %s:", role, action, scope, tie)
+		for i, verdict := range order {
+			sep := " "
+			if i > 0 {
+				sep = "; "
+			}
+			where := strings.Join(by[verdict], ",")
+			if len(order) == 1 {
+				where = "always"
+			}
+			b.WriteString(sep + where + " " + verdict)
+		}
+		b.WriteByte('\n')
+	}
+	for _, role := range Roles() {
+		for _, action := range Actions() {
+			for _, s := range scopes {
+				row(role, action, s.name, s.grant, "none", ties[0].set)
+			}
+			for _, tie := range ties[1:] {
+				if tie.ofCase && !onApplication(action) {
+					continue
+				}
+				row(role, action, "township", scopes[0].grant, tie.name, tie.set)
+				if tie.name == "above-ceiling" {
+					row(role, action, "county", scopes[1].grant, tie.name, tie.set)
+				}
+			}
+		}
+	}
+	golden(t, "matrix.txt", b.String())
+	for id := range policies().All() {
+		if !used[string(id)] {
+			t.Errorf("policy %s decides nothing: remove it or test it", id)
+		}
+	}
+	for _, a := range Actions() {
+		if !allowed[a] {
+			t.Errorf("nobody may ever %s", a)
+		}
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got == string(want) {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(g), len(w)) {
+		at := func(lines []string) string {
+			if i < len(lines) {
+				return lines[i]
+			}
+			return "(nothing)"
+		}
+		if at(g) != at(w) {
+			t.Fatalf("%s line %d:\n got %s\nwant %s\nIf that is what is meant: go test ./shared/staff -update", file, i+1, at(g), at(w))
+		}
+	}
+}
+
+// The actions a policy may allow in a state are those the application itself
+// would let happen, or the two have drifted apart.
+func TestStatesAgreeWithTheApplication(t *testing.T) {
+	t.Parallel()
+	moves := map[Action]string{Visit: "noted", Propose: "proposed", Approve: "approved", Refuse: "refused", Explain: "explained",
+		Hold: "held", ReleaseHold: "hold_lifted"}
+	for action, move := range moves {
+		for _, state := range application.States() {
+			allowed := false
+			for _, role := range Roles() {
+				allowed = allowed || Authorize(ask(role, action, state, scopes[0].grant, func(*Request) {})).Allow
+			}
+			if may := application.May(state, move); allowed != may {
+				t.Errorf("%s in state %s: policies say %t, the application says %t", action, state, allowed, may)
+			}
+		}
+	}
+}
+
+func TestWhatADeniedCallerIsTold(t *testing.T) {
+	t.Parallel()
+	here := scopes[0].grant
+	for name, tc := range map[string]struct {
+		r    Request
+		want error
+	}{
+		"X003_out_of_scope_looks_absent":       {ask(Clerk, ReadApplication, application.Verified, scopes[3].grant, ties[0].set), application.ErrNotFound},
+		"X004_moved_away":                      {ask(Clerk, Propose, application.Verified, scopes[4].grant, ties[0].set), ErrMovedAway},
+		"X006_township_approver_above_ceiling": {ask(Approver, Approve, application.Proposed, here, ties[6].set), ErrCounty},
+		"X007_supervisor_writes":               {ask(Supervisor, Approve, application.Proposed, here, ties[0].set), ErrReadOnly},
+		"X021_own_case":                        {ask(Approver, Approve, application.Proposed, here, ties[1].set), application.ErrConcerned},
+		"X023_declared_kin":                    {ask(Approver, Approve, application.Proposed, here, ties[2].set), ErrKin},
+		"X023_kin_by_register":                 {ask(Approver, Approve, application.Proposed, here, ties[3].set), ErrKin},
+		"same_person":                          {ask(Approver, Approve, application.Proposed, here, ties[4].set), ErrTwoPeople},
+		"held":                                 {ask(Approver, Approve, application.Proposed, here, ties[7].set), application.ErrHeld},
+		"wrong_state":                          {ask(Approver, Approve, application.Verified, here, ties[0].set), application.ErrState},
+		"nothing_permits":                      {ask(Finance, Propose, application.Verified, here, ties[0].set), ErrNotAllowed},
+		"removed":                              {ask(Approver, Approve, application.Proposed, here, ties[10].set), ErrSignedOut},
+		// A supervisor of another place learns from a forbidden write no more
+		// than from a forbidden read.
+		"supervisor_of_another_place": {ask(Supervisor, Approve, application.Proposed, scopes[3].grant, ties[0].set), application.ErrNotFound},
+	} {
+		if got := Authorize(tc.r).Err(); got != tc.want {
+			t.Errorf("%s: got %v, want %v", name, got, tc.want)
+		}
+	}
+	if err := Authorize(ask(Approver, Approve, application.Proposed, here, ties[0].set)).Err(); err != nil {
+		t.Errorf("the plain case is denied: %v", err)
+	}
+}
+
+// A policy that fails to evaluate is skipped by the engine; a forbid that is
+// skipped must not let anybody through.
+func TestAPolicyThatCannotBeEvaluatedDenies(t *testing.T) {
+	t.Parallel()
+	r := ask(Clerk, Propose, application.Verified, scopes[0].grant, ties[0].set)
+	r.Application = nil // the resource is a division now: it has no people and no state
+	if d := Authorize(r); d.Allow || !slices.ContainsFunc(d.Policies, func(p string) bool { return strings.HasSuffix(p, "!") }) {
+		t.Errorf("got %+v, want a denial that names the broken policies", d)
+	}
+}
+
+// Every policy says in Chinese, right above itself, what it is for.
+func TestPoliciesAreReadable(t *testing.T) {
+	t.Parallel()
+	files, _ := filepath.Glob("policies/*.cedar")
+	if len(files) == 0 {
+		t.Fatal("no policies")
+	}
+	known := map[string]bool{}
+	for _, a := range answers {
+		known[a.code] = true
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commented := regexp.MustCompile(`(?m)^//.*\p{Han}.*\n@id\(`).FindAll(text, -1)
+		all := regexp.MustCompile(`(?m)^(permit|forbid) `).FindAll(text, -1)
+		if len(commented) != len(all) {
+			t.Errorf("%s: %d policies, %d with a comment in Chinese", file, len(all), len(commented))
+		}
+		for _, forbid := range regexp.MustCompile(`(?m)^@id\(.*\)\n(@answer\("([^"]*)"\)\n)?forbid`).FindAllSubmatch(text, -1) {
+			if !known[string(forbid[2])] {
+				t.Errorf("%s: a forbid answers %q, which nobody is told", file, forbid[2])
+			}
+		}
+	}
+}
