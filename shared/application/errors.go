@@ -11,6 +11,7 @@ var (
 	ErrNoHold        = fault.New(fault.NotFound, "hold-not-found", "没有找到这条暂缓。", "No such hold.")
 	ErrNotAPerson    = fault.New(fault.Forbidden, "person-required", "此事只能由经办人员本人决定。", "Only a person may decide this.")
 	ErrSamePerson    = fault.New(fault.Forbidden, "same-person", "提出和批准必须是两个人。", "Two different people must act.")
+	ErrDuplicate     = fault.New(fault.Conflict, "duplicate-open", "您已经为同一个人、同一件事提交过申请，还在办理中。", "You have an open application for the same person and cause.")
 	ErrReused        = fault.New(fault.Mismatch, "idempotency-mismatch", "同一个 Idempotency-Key 不能用于不同的内容。", "This Idempotency-Key was used before with another body.")
 	ErrIndeterminate = fault.New(fault.Indeterminate, "outcome-unknown", "暂时无法确认是否办成，请用同一个 Idempotency-Key 再提交一次。", "Whether this was done is not known yet; send it again with the same Idempotency-Key.").After(2)
 	ErrUnavailable   = fault.New(fault.Unavailable, "store-busy", "现在办理的人多，请稍后再试。", "The service is busy; please try again.").After(2)
