@@ -1,0 +1,45 @@
+# Doudi. `make up` runs it, `make test` proves it, `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export CGO_ENABLED ?= 1
+
+.PHONY: help up demo test check lint cover bench tools build clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## run everything on this machine, with a stand-in world
+	go run ./cmd/doudi up
+
+demo: ## drive one emergency case through a running `make up`
+	go run ./cmd/doudi demo
+
+test: ## install pinned tools into .tools/ and run every test
+	scripts/test
+
+check: lint ## the quick part of the tests: formatting, vet, staticcheck, the rules of the house
+	go test .
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [[ -n $$unformatted ]]; then echo "not gofmt'd:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+cover: ## open questions of coverage: functions not fully covered in the last `make test`
+	@go tool cover -func coverage/profile | awk '$$3 != "100.0%"'
+
+bench: ## measure, and print the table of docs/benchmarks.md
+	scripts/bench
+
+tools: ## install the pinned tools only
+	scripts/tools
+
+build: ## one zip for each Lambda function, into dist/
+	scripts/build
+
+clean: ## remove what the build and the tests made, not what `make up` stored
+	rm -rf dist coverage
