@@ -15,6 +15,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/session"
 )
 
 // Action is something a member of staff may wish to do.
@@ -144,14 +145,14 @@ var answers = []struct {
 	code string
 	err  *fault.Error
 }{
-	{"not-signed-in", ErrSignedOut},
+	{"not-signed-in", session.ErrNone},
 	{"out-of-scope", application.ErrNotFound},
 	{"moved-away", ErrMovedAway},
 	{"supervision-reads-only", ErrReadOnly},
 	{"person-unknown", ErrNobody},
 	{"self-dealing", application.ErrConcerned},
 	{"declared-kin", ErrKin},
-	{"same-person", ErrTwoPeople},
+	{"same-person", application.ErrSamePerson},
 	{"county-required", ErrCounty},
 	{"application-held", application.ErrHeld},
 	{"application-state", application.ErrState},

@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/session"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -221,11 +222,11 @@ func TestWhatADeniedCallerIsTold(t *testing.T) {
 		"X021_own_case":                        {ask(Approver, Approve, application.Proposed, here, ties[1].set), application.ErrConcerned},
 		"X023_declared_kin":                    {ask(Approver, Approve, application.Proposed, here, ties[2].set), ErrKin},
 		"X023_kin_by_register":                 {ask(Approver, Approve, application.Proposed, here, ties[3].set), ErrKin},
-		"same_person":                          {ask(Approver, Approve, application.Proposed, here, ties[4].set), ErrTwoPeople},
+		"same_person":                          {ask(Approver, Approve, application.Proposed, here, ties[4].set), application.ErrSamePerson},
 		"held":                                 {ask(Approver, Approve, application.Proposed, here, ties[7].set), application.ErrHeld},
 		"wrong_state":                          {ask(Approver, Approve, application.Verified, here, ties[0].set), application.ErrState},
 		"nothing_permits":                      {ask(Finance, Propose, application.Verified, here, ties[0].set), ErrNotAllowed},
-		"removed":                              {ask(Approver, Approve, application.Proposed, here, ties[10].set), ErrSignedOut},
+		"removed":                              {ask(Approver, Approve, application.Proposed, here, ties[10].set), session.ErrNone},
 		// A supervisor of another place learns from a forbidden write no more
 		// than from a forbidden read.
 		"supervisor_of_another_place": {ask(Supervisor, Approve, application.Proposed, scopes[3].grant, ties[0].set), application.ErrNotFound},

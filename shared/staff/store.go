@@ -39,17 +39,17 @@ func Get(ctx context.Context, t table.Store, id string) (Staff, error) {
 
 // Acting reads the member of staff behind a session, strongly and every time:
 // whoever was removed is out with the next request (A06). Absent and removed
-// are both ErrSignedOut.
+// are both session.ErrNone.
 func Acting(ctx context.Context, t table.Store, id string) (Staff, error) {
 	s, err := Get(ctx, t, id)
 	if errors.Is(err, ErrNotFound) {
-		return Staff{}, ErrSignedOut
+		return Staff{}, session.ErrNone
 	}
 	if err != nil {
 		return Staff{}, err
 	}
 	if !s.Active {
-		return Staff{}, ErrSignedOut
+		return Staff{}, session.ErrNone
 	}
 	return s, nil
 }
