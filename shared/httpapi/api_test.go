@@ -30,8 +30,6 @@ type world struct {
 	now  time.Time
 
 	sessions map[string]session.Session
-	limiter  httpapi.Limiter
-	served   int // calls that reached a handler
 }
 
 func (w *world) Write(p []byte) (int, error) {
@@ -115,7 +113,7 @@ func (w *world) call(method, path, token, body string, headers ...string) reply 
 		w.t.Fatal(err)
 	}
 	r := reply{status: res.StatusCode, header: res.Header, body: string(raw)}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
+	if len(raw) > 0 && strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
 		if err := json.Unmarshal(raw, &r.problem); err != nil {
 			w.t.Fatalf("problem document: %v in %s", err, raw)
 		}

@@ -47,6 +47,12 @@ const (
 	boolForm     form = "bool"
 )
 
+// written is what kind of JSON value each form is written as.
+var written = map[form]nodeKind{
+	objectForm: objectNode, listForm: arrayNode, integerForm: numberNode, boolForm: boolNode,
+	stringForm: stringNode, redactedForm: stringNode, textForm: stringNode,
+}
+
 type field struct {
 	name     string
 	index    []int
@@ -207,16 +213,12 @@ func (b *binder) read(p *plan, n *node, v reflect.Value, at string) {
 		b.tell(at, "null")
 		return
 	}
-	want := map[form]nodeKind{objectForm: objectNode, listForm: arrayNode, integerForm: numberNode, boolForm: boolNode}[p.form]
-	switch p.form {
-	case optionalForm:
+	if p.form == optionalForm {
 		v.Set(reflect.New(p.typ.Elem()))
 		b.read(p.elem, n, v.Elem(), at)
 		return
-	case stringForm, redactedForm, textForm:
-		want = stringNode
 	}
-	if n.kind != want {
+	if n.kind != written[p.form] {
 		b.tell(at, "wrong-type")
 		return
 	}
@@ -235,7 +237,7 @@ func (b *binder) read(p *plan, n *node, v reflect.Value, at string) {
 }
 
 func (b *binder) object(p *plan, n *node, v reflect.Value, at string) {
-	seen := make(map[string]bool, len(n.members))
+	seen, variants := make(map[string]bool, len(n.members)), map[string]bool{}
 	for i := range n.members {
 		m := &n.members[i]
 		fi, known := p.byName[m.key]
@@ -250,6 +252,7 @@ func (b *binder) object(p *plan, n *node, v reflect.Value, at string) {
 		default:
 			if vi, variant := p.folded[strings.ToLower(m.key)]; variant {
 				b.tell(at+"/"+p.fields[vi].name, "wrong-case")
+				variants[p.fields[vi].name] = true // not missing as well
 			} else {
 				b.tell(at+pointerTo(m.key), "unknown-field")
 			}
@@ -257,14 +260,13 @@ func (b *binder) object(p *plan, n *node, v reflect.Value, at string) {
 		seen[m.key] = true
 	}
 	for _, f := range p.fields {
-		if !f.required {
-			continue
-		}
-		if !seen[f.name] {
+		switch {
+		case !f.required:
+		case seen[f.name]:
+			b.refuseEmpty(n, f, at)
+		case !variants[f.name]:
 			b.tell(at+"/"+f.name, "required")
-			continue
 		}
-		b.refuseEmpty(n, f, at)
 	}
 }
 

@@ -49,9 +49,8 @@ type Config struct {
 const DefaultDocs = "/docs/api/problems#"
 
 type api struct {
-	cfg    Config
-	mux    *http.ServeMux
-	routes Routes
+	cfg Config
+	mux *http.ServeMux
 }
 
 // New serves routes. It panics when a route contradicts itself, which is a
