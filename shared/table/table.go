@@ -36,8 +36,9 @@ const (
 // Indexes lists every declared index.
 func Indexes() []Index { return []Index{ByOwner, ByWork, ByDue} }
 
-// Place is where an item stands in one index. Two items may share a place; they
-// are then ordered by their keys.
+// Place is where an item stands in one index. Two items may share a place; the
+// order between them is then the backend's own, the same each time, and paging
+// gives each of them once.
 type Place struct {
 	Index  Index
 	PK, SK string
@@ -102,11 +103,18 @@ type Move struct {
 // NoFloor is a Floor that every counter value satisfies.
 const NoFloor = math.MinInt64
 
-// Delta moves one counter by By; the result must be at least Floor.
+// Delta moves one counter by By; the result must be at least Floor, and its
+// magnitude at most MaxCount.
 type Delta struct {
 	Counter string
 	By      int64
 	Floor   int64
+}
+
+// Bounds are the smallest and the largest value that the counter may have before
+// the move.
+func (d Delta) Bounds() (lo, hi int64) {
+	return max(d.Floor, -MaxCount) - d.By, MaxCount - d.By
 }
 
 // Target is the key the write is about.
@@ -154,9 +162,12 @@ const (
 	MaxWrites = 100         // writes in one transaction
 	MaxKey    = 900         // bytes of PK and of SK
 	MaxBody   = 350 << 10   // bytes of one item's body
-	MaxTotal  = 3_500 << 10 // bytes of bodies in one transaction
+	MaxTotal  = 3_500 << 10 // bytes of keys, places, counters and bodies in one transaction
 	MaxPage   = 500         // items in one page
 	MaxCount  = 1 << 53     // largest magnitude of a counter or delta
+
+	MaxCounters    = 50 // counters of one item
+	MaxCounterName = 60 // bytes of a counter's name
 )
 
 // Store is what every backend does. All methods are safe for concurrent use.
@@ -164,9 +175,10 @@ const (
 // Transact applies all writes or none. It answers nil when they are applied
 // (once, even if the answer was lost on the way and the write was sent again),
 // *ConditionError when a condition did not hold, ErrUnknown when it could not
-// learn whether they were applied, ErrBusy when contention did not end within
-// the backend's own retries (nothing was applied), ErrInvalid for a transaction
-// that no state could accept.
+// learn whether they were applied, ErrBusy when contention, throttling or an
+// unreachable backend did not end within the backend's own retries (nothing was
+// applied), ErrInvalid for a transaction that no state could accept. Any other
+// error, such as that of an ended ctx, means that nothing was applied.
 type Store interface {
 	// Get reads one item strongly: it sees every Transact acknowledged before.
 	Get(ctx context.Context, key Key) (item Item, found bool, err error)
@@ -196,7 +208,7 @@ type Feed interface {
 var (
 	// ErrUnknown: the transaction may or may not have been applied. Read to find out.
 	ErrUnknown = errors.New("table: outcome unknown")
-	// ErrBusy: contention did not end; nothing was applied.
+	// ErrBusy: the backend would not take it in time; nothing was applied.
 	ErrBusy = errors.New("table: busy")
 	// ErrInvalid: the transaction or query is malformed; a defect of the caller.
 	ErrInvalid = errors.New("table: invalid")
@@ -210,7 +222,7 @@ const (
 	Exists  Reason = "exists"  // Put, or Check for absence, found an item
 	Missing Reason = "missing" // Replace, Check or Move found no item, or Move no such counter
 	Version Reason = "version" // Replace or Check found another version
-	Floor   Reason = "floor"   // Move would take a counter below its floor
+	Floor   Reason = "floor"   // Move would take a counter below its floor or beyond MaxCount
 )
 
 // Failure is one write whose condition did not hold.

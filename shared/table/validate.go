@@ -12,11 +12,11 @@ func Validate(writes []Write) error {
 		return fmt.Errorf("%w: %d writes", ErrInvalid, len(writes))
 	}
 	seen := make(map[Key]bool, len(writes))
-	total, puts, moves := 0, 0, 0
+	total, puts, moves := 0, 0, 0 // bytes and numbers of writes
 	for i, w := range writes {
 		key := w.Target()
-		if err := validKey(key); err != nil {
-			return fmt.Errorf("%w: write %d: %v", ErrInvalid, i, err)
+		if err := key.Validate(); err != nil {
+			return fmt.Errorf("write %d: %w", i, err)
 		}
 		if seen[key] {
 			return fmt.Errorf("%w: write %d: key %s/%s twice in one transaction", ErrInvalid, i, key.PK, key.SK)
@@ -26,14 +26,14 @@ func Validate(writes []Write) error {
 		switch w := w.(type) {
 		case Put:
 			puts++
-			total += len(w.Item.Body)
+			total += size(w.Item)
 			if w.Item.Version != 1 {
 				err = fmt.Errorf("put with version %d", w.Item.Version)
 			} else {
 				err = validItem(w.Item)
 			}
 		case Replace:
-			total += len(w.Item.Body)
+			total += size(w.Item)
 			if w.Item.Version < 2 {
 				err = fmt.Errorf("replace with version %d", w.Item.Version)
 			} else {
@@ -73,6 +73,11 @@ func (q Query) Validate() error {
 	if q.From != "" && q.To != "" && q.From > q.To {
 		return fmt.Errorf("%w: empty range", ErrInvalid)
 	}
+	for _, s := range []string{q.PK, q.From, q.To} {
+		if len(s) > MaxKey+utf8.UTFMax || !utf8.ValidString(s) {
+			return fmt.Errorf("%w: bound longer than a key or not UTF-8", ErrInvalid)
+		}
+	}
 	return nil
 }
 
@@ -85,21 +90,38 @@ func declared(i Index) bool {
 	return false
 }
 
-func validKey(k Key) error {
+// Validate refuses a key that no item can have.
+func (k Key) Validate() error {
 	for _, s := range []string{k.PK, k.SK} {
 		if s == "" || len(s) > MaxKey || !utf8.ValidString(s) {
-			return fmt.Errorf("key part is empty, longer than %d bytes or not UTF-8", MaxKey)
+			return fmt.Errorf("%w: key part is empty, longer than %d bytes or not UTF-8", ErrInvalid, MaxKey)
 		}
 	}
 	return nil
+}
+
+// size is a safe upper bound of what DynamoDB counts for an item, in bytes.
+func size(it Item) int {
+	const fixed, perPlace, perCounter = 120, 20, 30 // names of attributes, numbers, version, token
+	n := fixed + len(it.Key.PK) + len(it.Key.SK) + len(it.Body)
+	for _, p := range it.Places {
+		n += perPlace + len(p.PK) + len(p.SK)
+	}
+	for name := range it.Counters {
+		n += perCounter + len(name)
+	}
+	return n
 }
 
 func validItem(it Item) error {
 	if len(it.Body) > MaxBody {
 		return fmt.Errorf("body of %d bytes", len(it.Body))
 	}
+	if len(it.Counters) > MaxCounters {
+		return fmt.Errorf("%d counters", len(it.Counters))
+	}
 	for name, v := range it.Counters {
-		if name == "" || v > MaxCount || v < -MaxCount {
+		if !validCounter(name) || v > MaxCount || v < -MaxCount {
 			return fmt.Errorf("counter %q out of range", name)
 		}
 	}
@@ -109,7 +131,7 @@ func validItem(it Item) error {
 			return fmt.Errorf("place in index %q twice or not declared", p.Index)
 		}
 		seen[p.Index] = true
-		if err := validKey(Key{p.PK, p.SK}); err != nil {
+		if err := (Key{p.PK, p.SK}).Validate(); err != nil {
 			return err
 		}
 	}
@@ -119,14 +141,21 @@ func validItem(it Item) error {
 	return nil
 }
 
+func validCounter(name string) bool {
+	return name != "" && len(name) <= MaxCounterName && utf8.ValidString(name)
+}
+
 func validMove(m Move) error {
-	if len(m.Deltas) == 0 {
-		return fmt.Errorf("move of nothing")
+	if len(m.Deltas) == 0 || len(m.Deltas) > MaxCounters {
+		return fmt.Errorf("move of %d counters", len(m.Deltas))
 	}
 	seen := map[string]bool{}
 	for _, d := range m.Deltas {
-		if d.Counter == "" || seen[d.Counter] || d.By > MaxCount || d.By < -MaxCount {
-			return fmt.Errorf("counter %q twice, unnamed or moved too far", d.Counter)
+		if !validCounter(d.Counter) || seen[d.Counter] || d.By > MaxCount || d.By < -MaxCount {
+			return fmt.Errorf("counter %q twice, badly named or moved too far", d.Counter)
+		}
+		if d.Floor > MaxCount || d.Floor < -MaxCount && d.Floor != NoFloor {
+			return fmt.Errorf("counter %q has a floor out of range", d.Counter)
 		}
 		seen[d.Counter] = true
 	}

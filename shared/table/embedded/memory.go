@@ -1,0 +1,147 @@
+package embedded
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tidwall/btree"
+
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+// memory is a shelf of ordered maps under one lock.
+type memory struct {
+	set  settings
+	feed *feed
+
+	mu       sync.RWMutex
+	byKey    btree.Map[string, *table.Item]
+	byMark   btree.Map[string, struct{}]
+	log      []*table.Item // changes after dropped, oldest first
+	dropped  uint64
+	nextRake time.Time
+}
+
+func newMemory(set settings, f *feed) *memory { return &memory{set: set, feed: f} }
+
+func (m *memory) view() (view, func(), error) {
+	m.mu.RLock()
+	return m, m.mu.RUnlock, nil
+}
+
+func (m *memory) item(key string) (*table.Item, error) {
+	it, _ := m.byKey.Get(key)
+	return it, nil
+}
+
+func (m *memory) items(from, to string, reverse bool, yield func(string, *table.Item) bool) error {
+	walk(&m.byKey, from, to, reverse, yield)
+	return nil
+}
+
+func (m *memory) marks(from, to string, reverse bool, yield func(string) bool) error {
+	walk(&m.byMark, from, to, reverse, func(k string, _ struct{}) bool { return yield(k) })
+	return nil
+}
+
+func walk[V any](m *btree.Map[string, V], from, to string, reverse bool, yield func(string, V) bool) {
+	if !reverse {
+		m.Ascend(from, func(k string, v V) bool { return k < to && yield(k, v) })
+		return
+	}
+	m.Descend(to, func(k string, v V) bool { return k == to || k >= from && yield(k, v) })
+}
+
+func (m *memory) transact(_ context.Context, writes []table.Write) error {
+	last, err := m.write(writes)
+	if err != nil {
+		return err
+	}
+	// Outside the lock: the feed's lock is always taken before the shelf's.
+	if trim := m.feed.publish(last); trim > 0 {
+		return m.remember("", 0, trim)
+	}
+	return nil
+}
+
+// write applies a transaction and answers the newest change.
+func (m *memory) write(writes []table.Write) (last uint64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.rake(); err != nil {
+		return 0, err
+	}
+	changes, err := decide(m.item, writes)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range changes {
+		m.apply(c)
+		m.log = append(m.log, c.new)
+	}
+	return m.dropped + uint64(len(m.log)), nil
+}
+
+func (m *memory) apply(c change) {
+	if c.new == nil {
+		m.byKey.Delete(c.key)
+	} else {
+		m.byKey.Set(c.key, c.new)
+	}
+	moveMarks(c,
+		func(mark string) { m.byMark.Delete(mark) },
+		func(mark string) { m.byMark.Set(mark, struct{}{}) })
+}
+
+// rake forgets expired items, at most once a second of the store's clock.
+func (m *memory) rake() error {
+	if m.set.now == nil {
+		return nil
+	}
+	now := m.set.now()
+	if now.Before(m.nextRake) {
+		return nil
+	}
+	m.nextRake = now.Add(time.Second)
+	changes, err := expired(m, now)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		m.apply(c)
+	}
+	return nil
+}
+
+func (m *memory) changes(after uint64, most int) ([]table.Change, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []table.Change
+	for seq := max(after, m.dropped); seq < m.dropped+uint64(len(m.log)) && len(out) < most; seq++ {
+		out = append(out, table.Change{Seq: seqText(seq + 1), Item: m.log[seq-m.dropped].Clone()})
+	}
+	return out, nil
+}
+
+// drop forgets changes up to seq; the caller holds mu.
+func (m *memory) drop(seq uint64) {
+	if seq <= m.dropped {
+		return
+	}
+	n := int(seq - m.dropped)
+	clear(m.log[:n]) // so that the items can be collected
+	m.log = m.log[n:]
+	m.dropped = seq
+}
+
+func (m *memory) remember(_ string, _, trim uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drop(trim)
+	return nil
+}
+
+func (m *memory) forget(consumer string, trim uint64) error { return m.remember(consumer, 0, trim) }
+
+func (m *memory) close() error { return nil }
