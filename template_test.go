@@ -1,0 +1,312 @@
+package doudi_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/doudi-aid/doudi"
+)
+
+func TestTemplateOfThisProgram(t *testing.T) {
+	template, err := doudi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for name := range template.Functions {
+		have = append(have, name)
+	}
+	slices.Sort(have)
+	folders, err := filepath.Glob("functions/*/lambda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range folders {
+		folders[i] = filepath.Base(filepath.Dir(folders[i]))
+	}
+	if !slices.Equal(have, folders) {
+		t.Errorf("the template deploys %v, functions/*/lambda are %v", have, folders)
+	}
+	if f := template.Functions["pay"]; f.Queue != "pay" || f.Batch != 1 || f.Parallel != 5 || f.Timeout != 30*time.Second {
+		t.Errorf("pay is read as %+v", f)
+	}
+	if f := template.Functions["relay"]; !f.Stream {
+		t.Error("relay does not read the stream")
+	}
+	if f := template.Functions["sweep"]; f.Schedule != time.Minute {
+		t.Errorf("sweep runs every %s", f.Schedule)
+	}
+	if q := template.Queues["pay"]; q != (doudi.Queue{Visibility: 3 * time.Minute, MaxReceive: 5, Dead: "PayDead"}) {
+		t.Errorf("queue pay is read as %+v", q)
+	}
+	if _, dead := template.Queues["paydead"]; dead {
+		t.Error("a queue of dead letters counts as work")
+	}
+}
+
+const goodTemplate = `
+Resources:
+  Pay:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: dist/pay.zip
+      Timeout: 30
+      Events:
+        Work: {Type: SQS, Properties: {Queue: !GetAtt PayQueue.Arn, BatchSize: 1}}
+        Post: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: /v1/x}}
+        Tick: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
+  PayQueue:
+    Type: AWS::SQS::Queue
+    Properties: {VisibilityTimeout: 180, RedrivePolicy: {deadLetterTargetArn: !GetAtt PayDead.Arn, maxReceiveCount: 5}}
+  PayDead: {Type: AWS::SQS::Queue, Properties: {MessageRetentionPeriod: 1}}
+`
+
+func TestTemplatesThatCannotRun(t *testing.T) {
+	if _, err := doudi.Parse([]byte(goodTemplate)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"queue_shown_again_too_early": {"VisibilityTimeout: 180", "VisibilityTimeout: 179", "six times"},
+		"queue_nobody_reads":          {"!GetAtt PayQueue.Arn, BatchSize", "!GetAtt PayDead.Arn, BatchSize", "nobody reads queue pay"},
+		"too_few_deliveries":          {"maxReceiveCount: 5", "maxReceiveCount: 4", "at least five"},
+		"no_timeout":                  {"Timeout: 30", "Memory: 30", "no Timeout"},
+		"not_a_zip":                   {"dist/pay.zip", "dist/pay", "not a zip"},
+		"unknown_event":               {"Type: HttpApi", "Type: Api", "unknown type"},
+		"cron":                        {"rate(5 minutes)", "cron(0 2 * * *)", "not rate"},
+		"seconds":                     {"rate(5 minutes)", "rate(5 seconds)", "not in minutes"},
+		"route_twice":                 {"Tick: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}", "Again: {Type: HttpApi, Properties: {Method: POST, Path: /v1/x}}", "leads to"},
+		"not_yaml":                    {"Resources:", "Resources: [", "template:"},
+	} {
+		if !strings.Contains(goodTemplate, c.old) {
+			t.Fatalf("%s: the case no longer fits", name)
+		}
+		_, err := doudi.Parse([]byte(strings.Replace(goodTemplate, c.old, c.new, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// stackFiles are the root stack and what is nested in it.
+func stackFiles(t *testing.T) []text {
+	t.Helper()
+	names, err := filepath.Glob("infra/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []text
+	for _, name := range append(names, "template.yaml") {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text{name, string(body)})
+	}
+	return all
+}
+
+// A resource is one resource of a stack, its intrinsic functions left as nodes.
+type resource struct {
+	Type       string               `yaml:"Type"`
+	Properties map[string]yaml.Node `yaml:"Properties"`
+}
+
+// stackBreaches are what a linter does not see, with the reason of each.
+func stackBreaches(f text) []string {
+	var doc struct {
+		Resources map[string]resource `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal([]byte(f.body), &doc); err != nil {
+		return []string{f.path + ": " + err.Error()}
+	}
+	var bad []string
+	say := func(format string, args ...any) { bad = append(bad, f.path+": "+fmt.Sprintf(format, args...)) }
+	for i, l := range strings.Split(f.body, "\n") {
+		if strings.Contains(l, "arn:aws:") {
+			say("line %d: a literal arn:aws: does not exist in China", i+1)
+		}
+		if strings.Contains(strings.ReplaceAll(l, "Service: lambda.amazonaws.com}", ""), "amazonaws.com") {
+			say("line %d: a literal amazonaws.com does not exist in China", i+1)
+		}
+	}
+	for id, r := range doc.Resources {
+		raw, err := yaml.Marshal(r.Properties)
+		if err != nil {
+			say("%s: %v", id, err)
+			continue
+		}
+		body := string(raw)
+		switch r.Type {
+		case "AWS::IAM::Role":
+			for _, s := range statements(r) {
+				bad = append(bad, statementBreaches(f.path+": "+id, s)...)
+			}
+		case "AWS::Serverless::Function":
+			if !strings.Contains(body, "!GetAtt "+id+"Role.Arn") || !strings.Contains(body, "!Ref "+id+"Log") {
+				say("%s: a function has its own role and its own log group, declared first, so that neither is made up for it", id)
+			}
+			if strings.Contains(body, "Policies:") {
+				say("%s: SAM policies reach further than a role written by hand", id)
+			}
+		case "AWS::SQS::Queue":
+			if strings.HasSuffix(id, "Dead") && doc.Resources[id+"Alarm"].Type != "AWS::CloudWatch::Alarm" {
+				say("%s: a queue of dead letters without an alarm is a cupboard", id)
+			}
+		}
+		if strings.Contains(body, "BatchSize") && !strings.Contains(body, "ReportBatchItemFailures") {
+			say("%s: without ReportBatchItemFailures one bad message brings back the whole batch", id)
+		}
+		if strings.Contains(body, "StartingPosition") {
+			for _, limit := range []string{"MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "OnFailure"} {
+				if !strings.Contains(body, limit) {
+					say("%s: a stream mapping without %s lets one poison record block a shard for a day", id, limit)
+				}
+			}
+		}
+	}
+	slices.Sort(bad)
+	return bad
+}
+
+// A statement is one line of a role.
+type statement struct {
+	Effect    string                          `yaml:"Effect"`
+	Action    yaml.Node                       `yaml:"Action"`
+	Resource  yaml.Node                       `yaml:"Resource"`
+	Condition map[string]map[string]yaml.Node `yaml:"Condition"`
+}
+
+func statements(r resource) []statement {
+	var all []statement
+	policies := r.Properties["Policies"]
+	var list []struct {
+		Document struct {
+			Statement []statement `yaml:"Statement"`
+		} `yaml:"PolicyDocument"`
+	}
+	if err := policies.Decode(&list); err != nil {
+		return []statement{{Effect: "unreadable: " + err.Error()}}
+	}
+	for _, p := range list {
+		all = append(all, p.Document.Statement...)
+	}
+	return all
+}
+
+// values are the scalars of a node that is one scalar or a list of them.
+func values(n yaml.Node) []string {
+	if n.Kind != yaml.SequenceNode {
+		return []string{n.Value}
+	}
+	var all []string
+	for _, c := range n.Content {
+		all = append(all, c.Value)
+	}
+	return all
+}
+
+var allowedActions = regexp.MustCompile(`^(logs:(CreateLogStream|PutLogEvents)|` +
+	`dynamodb:(GetItem|Query|PutItem|ConditionCheckItem|UpdateItem|DescribeStream|GetRecords|GetShardIterator|ListStreams)|` +
+	`sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)|kms:(Decrypt|GenerateDataKey)|secretsmanager:GetSecretValue)$`)
+
+func statementBreaches(where string, s statement) []string {
+	var bad []string
+	if s.Effect != "Allow" && s.Effect != "Deny" {
+		bad = append(bad, where+": "+s.Effect)
+	}
+	for _, r := range values(s.Resource) {
+		if strings.Contains(strings.ReplaceAll(r, "/index/", ""), "*") || r == "" {
+			bad = append(bad, where+": resource "+r+" is more than one thing")
+		}
+	}
+	for _, a := range values(s.Action) {
+		if !allowedActions.MatchString(a) {
+			bad = append(bad, where+": "+a+" is not among the actions a function may have: nothing is deleted, nothing is scanned")
+		}
+		if a != "dynamodb:UpdateItem" {
+			continue
+		}
+		// Updates in place are for counters of funds; an event that could be
+		// updated would be a record that can be changed.
+		if keys := s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]; !slices.Equal(values(keys), []string{"FUND#*"}) {
+			bad = append(bad, where+": UpdateItem beyond the partitions of funds")
+		}
+		if s.Condition["Null"]["dynamodb:LeadingKeys"].Value != "false" {
+			bad = append(bad, where+": ForAllValues is true of an absent key; the Null condition must stand beside it")
+		}
+	}
+	return bad
+}
+
+func TestStacks(t *testing.T) {
+	for _, f := range stackFiles(t) {
+		report(t, "see template_test.go", stackBreaches(f))
+	}
+}
+
+func TestStackRulesBite(t *testing.T) {
+	const role = `
+Resources:
+  ARole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]}
+      Policies:
+        - PolicyName: only
+          PolicyDocument:
+            Statement:
+              - {Effect: Allow, Action: [dynamodb:GetItem, dynamodb:PutItem], Resource: !GetAtt Table.Arn}
+              - Effect: Allow
+                Action: dynamodb:UpdateItem
+                Resource: !GetAtt Table.Arn
+                Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FUND#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}
+`
+	const function = `
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties:
+      Role: !GetAtt ARole.Arn
+      LoggingConfig: {LogGroup: !Ref ALog}
+      Events:
+        Changes:
+          Type: DynamoDB
+          Properties: {BatchSize: 9, StartingPosition: LATEST, MaximumRetryAttempts: 1, MaximumRecordAgeInSeconds: 60, BisectBatchOnFunctionError: true, FunctionResponseTypes: [ReportBatchItemFailures], DestinationConfig: {OnFailure: {Type: SQS}}}
+`
+	for name, c := range map[string]struct{ good, old, new string }{
+		"every_resource":        {role, "Resource: !GetAtt Table.Arn}", `Resource: "*"}`},
+		"delete":                {role, "dynamodb:PutItem", "dynamodb:DeleteItem"},
+		"scan":                  {role, "dynamodb:PutItem", "dynamodb:Scan"},
+		"all_of_dynamodb":       {role, "dynamodb:PutItem", `"dynamodb:*"`},
+		"updates_anything":      {role, `["FUND#*"]`, `["*"]`},
+		"absent_key_passes":     {role, `, "Null": {"dynamodb:LeadingKeys": "false"}`, ""},
+		"literal_arn":           {role, "!GetAtt Table.Arn}", "arn:aws:dynamodb:x}"},
+		"literal_host":          {role, "PolicyName: only", "PolicyName: https://x.amazonaws.com/"},
+		"role_of_another":       {function, "!GetAtt ARole.Arn", "!GetAtt BRole.Arn"},
+		"no_log_group":          {function, "!Ref ALog", "!Ref BLog"},
+		"sam_policies":          {function, "Role:", "Policies: [AmazonS3FullAccess]\n      Role:"},
+		"endless_retries":       {function, "MaximumRetryAttempts: 1, ", ""},
+		"whole_batch_returns":   {function, ", FunctionResponseTypes: [ReportBatchItemFailures]", ""},
+		"nowhere_to_fail":       {function, ", DestinationConfig: {OnFailure: {Type: SQS}}", ""},
+		"dead_without_alarm":    {function, "  A:\n", "  PayDead: {Type: AWS::SQS::Queue, Properties: {}}\n  A:\n"},
+		"not_a_template_at_all": {function, "Resources:", "Resources: ["},
+	} {
+		if got := stackBreaches(text{name, c.good}); len(got) != 0 {
+			t.Fatalf("%s: the good one is refused: %v", name, got)
+		}
+		if !strings.Contains(c.good, c.old) {
+			t.Fatalf("%s: the case no longer fits", name)
+		}
+		if len(stackBreaches(text{name, strings.Replace(c.good, c.old, c.new, 1)})) == 0 {
+			t.Errorf("%s: nothing noticed", name)
+		}
+	}
+}
