@@ -28,15 +28,11 @@ type Appeal struct {
 // AppealPrefix begins the sort key of every appeal of an application.
 const AppealPrefix = "APPEAL#"
 
-// answerWithin is how soon an objection must be answered in writing: 15 days
-// (Regulations on Petition Work art. 22).
-const answerWithin = 15 * 24 * time.Hour
-
-// NewAppeal is an objection made at a's present version. not lists the staff who
-// had part in what is objected to.
-func NewAppeal(a Application, not []string, at time.Time) Appeal {
+// NewAppeal is an objection made at a's present version, to be answered by due
+// (policy.Rules.AppealDue). not lists the staff who had part in what is objected to.
+func NewAppeal(a Application, not []string, at, due time.Time) Appeal {
 	return Appeal{ID: ident.Derive("appeal", a.ID, fmt.Sprint(a.Version)), Application: a.ID, Division: a.County,
-		Not: not, At: at, Due: at.Add(answerWithin)}
+		Not: not, At: at, Due: due}
 }
 
 // Put is the write that records the appeal and puts it before the county's staff.

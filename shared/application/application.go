@@ -181,7 +181,7 @@ const (
 // Hold is a reason why nothing may be paid on this application yet.
 type Hold struct {
 	ID     string      `json:"id"`
-	Code   string      `json:"code"`  // "DECEASED", "IDENTITY_MISMATCH", "NOT_RECEIVED", "STAFF" …
+	Code   string      `json:"code"`  // of policy.HoldReason, or HoldReceipt, HoldStaff …
 	Owner  string      `json:"owner"` // role that must deal with it
 	Placed event.Actor `json:"placed"`
 	At     time.Time   `json:"at"`

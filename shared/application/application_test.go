@@ -91,6 +91,7 @@ func (b *bench) submission(key string) application.Submission {
 		Relation: application.Self, Particulars: p, At: t0, Day: day, Trace: "trace",
 		Consents: []application.Agreement{{Role: "subject", Document: doc}, {Role: "members/0", Document: doc}, {Role: "members/1", Document: doc}},
 		Deadline: application.Deadline{Kind: application.ToDecide, From: t0, At: t0.Add(24 * time.Hour)},
+		HoldDue:  t0.Add(12 * time.Hour),
 	}
 }
 

@@ -6,47 +6,40 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/policy"
 )
 
-// The codes of holds that the machine or the citizen may cause. Staff have
-// HoldStaff.
+// The codes of holds that are not the rules' own (policy.HoldReason has those).
 const (
-	HoldDeceased   = "DECEASED"          // a register says that somebody to be helped or paid has died
-	HoldIdentity   = "IDENTITY_MISMATCH" // name and number do not belong together
-	HoldConflict   = "SOURCES_CONFLICT"  // two registers contradict each other
-	HoldDuplicate  = "DUPLICATE_OPEN"    // the same person, cause and place is open elsewhere
-	HoldNotMine    = "NOT_ME"            // the person says they never asked
-	HoldReceipt    = "NOT_RECEIVED"      // the money did not come
-	HoldAmount     = "WRONG_AMOUNT"      // another amount came
-	HoldGuardian   = "GUARDIAN_ACCOUNT"  // a minor's money would go to a guardian nobody has checked
-	HoldNoIdentity = "NO_IDENTITY"       // no paper: a person must see who it is
-	HoldStaff      = "STAFF"             // a member of staff has a reason
+	HoldDuplicate  = "DUPLICATE_OPEN"   // the same person, cause and place is open elsewhere
+	HoldNotMine    = "NOT_ME"           // the person says they never asked
+	HoldReceipt    = "NOT_RECEIVED"     // the money did not come
+	HoldAmount     = "WRONG_AMOUNT"     // another amount came
+	HoldGuardian   = "GUARDIAN_ACCOUNT" // a minor's money would go to a guardian nobody has checked
+	HoldNoIdentity = "NO_IDENTITY"      // no paper: a person must see who it is
+	HoldStaff      = "STAFF"            // a member of staff has a reason
 )
 
-// duties is who deals with each hold, and within what time.
-var duties = map[string]struct {
-	owner  string
-	within time.Duration
-}{
-	HoldDeceased:   {"reviewer", 12 * time.Hour},
-	HoldIdentity:   {"clerk", 12 * time.Hour},
-	HoldConflict:   {"reviewer", 12 * time.Hour},
-	HoldDuplicate:  {"reviewer", 12 * time.Hour},
-	HoldNotMine:    {"supervisor", 24 * time.Hour},
-	HoldReceipt:    {"finance", 24 * time.Hour},
-	HoldAmount:     {"finance", 24 * time.Hour},
-	HoldGuardian:   {"clerk", 12 * time.Hour},
-	HoldNoIdentity: {"clerk", 12 * time.Hour},
-	HoldStaff:      {"reviewer", 24 * time.Hour},
+// owners is which role deals with a hold. What concerns money that is out goes
+// to finance; what may be somebody's misdeed goes past the office to supervision.
+var owners = map[string]string{
+	HoldNotMine:                 "supervisor",
+	HoldReceipt:                 "finance",
+	HoldAmount:                  "finance",
+	HoldGuardian:                "clerk",
+	HoldNoIdentity:              "clerk",
+	policy.HoldIdentityMismatch: "clerk",
+	policy.HoldCheckMissing:     "clerk",
+	policy.HoldFactsUnclear:     "clerk",
 }
 
-// NewHold is a hold on the application id with one of the codes above, with its
-// owner and deadline. A hold of the same code, placed at the same version, is
-// the same hold.
-func NewHold(id string, version int64, code string, by event.Actor, at time.Time) Hold {
-	d, ok := duties[code]
+// NewHold is a hold on the application id, with its owner, for a person to deal
+// with by due (policy.Rules.HoldDue). A hold of the same code, placed at the
+// same version, is the same hold.
+func NewHold(id string, version int64, code string, by event.Actor, at, due time.Time) Hold {
+	owner, ok := owners[code]
 	if !ok {
-		d = duties[HoldStaff] // nobody's hold is somebody's
+		owner = "approver" // nobody's hold is somebody's
 	}
-	return Hold{ID: ident.Derive("hold", id, fmt.Sprint(version), code), Code: code, Owner: d.owner, Placed: by, At: at, Due: at.Add(d.within)}
+	return Hold{ID: ident.Derive("hold", id, fmt.Sprint(version), code), Code: code, Owner: owner, Placed: by, At: at, Due: due}
 }

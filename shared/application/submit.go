@@ -30,6 +30,7 @@ type Submission struct {
 	Particulars Particulars
 	Consents    []Agreement
 	Deadline    Deadline
+	HoldDue     time.Time // until when a person must look, should a hold come with it
 	Trace       string
 	At          time.Time // of acceptance: the legal clock starts here
 	Day         civil.Day // the day of At in the zone of the law
@@ -175,7 +176,7 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 			return Replay(ctx, t, s.ID, 1, req)
 		}
 		a := s.application(blind)
-		marks, err := a.mark(ctx, t, s.refs(blind))
+		marks, err := a.mark(ctx, t, s.refs(blind), s.HoldDue)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -263,7 +264,7 @@ func (s Submission) papers(ctx context.Context, blind *seal.Blind, box *seal.Box
 // mark finds out whether the subject has an open application for the same cause
 // in the same township, under any of refs, and gives the writes that keep the
 // answer true. One that is somebody else's puts a hold on a.
-func (a *Application) mark(ctx context.Context, t table.Store, refs []string) ([]table.Write, error) {
+func (a *Application) mark(ctx context.Context, t table.Store, refs []string, due time.Time) ([]table.Write, error) {
 	var writes []table.Write
 	var mine table.Item
 	for i, ref := range refs {
@@ -298,7 +299,7 @@ func (a *Application) mark(ctx context.Context, t table.Store, refs []string) ([
 		}
 		if !a.Held() {
 			by := event.Actor{Kind: event.System, ID: "apply"}
-			a.Holds = []Hold{NewHold(a.ID, a.Version, HoldDuplicate, by, a.AcceptedAt)}
+			a.Holds = []Hold{NewHold(a.ID, a.Version, HoldDuplicate, by, a.AcceptedAt, due)}
 		}
 	}
 	if a.Held() { // the first one keeps the marker
