@@ -13,6 +13,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -26,18 +27,13 @@ type Sender interface {
 	Reaches(to Recipient, kind notice.Kind) bool
 }
 
-// Directory finds whom a notice of one application goes to.
-type Directory interface {
-	Recipient(ctx context.Context, a application.Application, kind notice.Kind) (Recipient, error)
-}
-
 // Deps is everything this function needs from the world.
 type Deps struct {
-	Table     table.Store
-	Directory Directory
-	Channels  map[notice.Channel]Sender
-	Now       func() time.Time
-	Metrics   telemetry.Metrics
+	Table    table.Store
+	Box      *seal.Box
+	Channels map[notice.Channel]Sender
+	Now      func() time.Time
+	Metrics  telemetry.Metrics
 }
 
 var actor = event.Actor{Kind: event.System, ID: "notify"}
@@ -65,7 +61,7 @@ func Handle(d Deps) queue.Handler {
 		if err != nil {
 			return err
 		}
-		to, err := d.Directory.Recipient(ctx, a, n.Kind)
+		to, err := d.Recipient(ctx, a, n.Kind)
 		if err != nil {
 			return err
 		}

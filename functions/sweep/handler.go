@@ -109,14 +109,7 @@ func escalate(ctx context.Context, d Deps, item table.Item, now time.Time) (bool
 	if err != nil {
 		return false, err
 	}
-	due, percent := 0, 0
-	for probe := a.Deadline; ; probe.Told = percent {
-		at, p, ok := probe.Next()
-		if !ok || at.After(now) {
-			break
-		}
-		due, percent = p, p
-	}
+	due := passed(a.Deadline, now)
 	if due == 0 {
 		return false, nil
 	}
@@ -141,4 +134,21 @@ func escalate(ctx context.Context, d Deps, item table.Item, now time.Time) (bool
 		d.Metrics.Count("deadline_missed", 1, telemetry.Label{Name: "kind", Value: a.Deadline.Kind})
 	}
 	return true, nil
+}
+
+// passed is the highest share of the deadline that has passed and was not told
+// yet, in percent; 0 for none.
+func passed(d application.Deadline, now time.Time) int {
+	before := d.Told
+	for {
+		at, percent, ok := d.Next()
+		if !ok || at.After(now) {
+			break
+		}
+		d.Told = percent
+	}
+	if d.Told == before {
+		return 0
+	}
+	return d.Told
 }

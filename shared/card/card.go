@@ -69,7 +69,7 @@ const objection = "您对这个决定有不同意见，可以先向乡镇（街�
 // Make is the card of a as its events tell it. zone is where citizens read clocks.
 func Make(a application.Application, events []event.Event, zone *time.Location) Card {
 	clock := func(t time.Time) string { return t.In(zone).Format(time.RFC3339) }
-	c := Card{Application: a.ID, State: string(a.State), StateLabel: a.State.Label(), Cause: a.Cause.Label(),
+	c := Card{Application: a.ID, State: string(a.State), StateLabel: a.State.Label(), Cause: a.Cause.Chinese(),
 		AcceptedAt: clock(a.AcceptedAt), Explanation: explanation(a, zone), Objection: objection, Hotline: Hotline,
 		Payments: []Line{}, Timeline: Timeline(events, zone)}
 	if a.Award == nil {

@@ -120,7 +120,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %s", k, w.Text)
 		}
 	}
-	if w := owed(t).Words(); w.Amount != "¥3,000.00" {
+	if w := owed(t).Words(); w.Amount != "¥3000.00" {
 		t.Errorf("the amount survives storage as %s", w.Amount)
 	}
 }

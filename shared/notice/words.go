@@ -8,7 +8,7 @@ import "fmt"
 type Words struct {
 	Title  string // what happened: at most 5 Chinese characters
 	Item   string // what it is about
-	Amount string // "¥3,000.00"; empty when no money is concerned
+	Amount string // "¥3000.00", ungrouped as templates want it; empty when no money is concerned
 	Hint   string // what the person can do: at most 20 characters
 	Text   string // all of it in one sentence, for SMS and for reading aloud
 }
@@ -21,10 +21,10 @@ func (n Notice) Words() Words {
 		w.Title, w.Hint = "已受理", "进度可在小程序查看"
 		w.Text = "您的临时救助申请已经受理，我们会尽快决定。进度请在小程序查看，也可拨打12345。"
 	case Paid:
-		w.Title, w.Hint, w.Amount = "已发放", "没收到请点此告诉我们", n.Facts.Fen("amount_fen").String()
+		w.Title, w.Hint, w.Amount = "已发放", "没收到请点此告诉我们", "¥"+n.Facts.Fen("amount_fen").Yuan()
 		w.Text = fmt.Sprintf("您的先行救助金%s已发放到您本人账户，请查收。没收到或金额不对，请在小程序告诉我们，或拨打12345。", w.Amount)
 	case Returned:
-		w.Title, w.Hint, w.Amount = "被退回", "请核对收款账户", n.Facts.Fen("amount_fen").String()
+		w.Title, w.Hint, w.Amount = "被退回", "请核对收款账户", "¥"+n.Facts.Fen("amount_fen").Yuan()
 		w.Text = fmt.Sprintf("您的救助金%s被银行退回，钱已回到专户，没有丢失。乡镇（街道）会联系您核对账户，也可拨打12345。", w.Amount)
 	case Refused:
 		w.Title, w.Hint = "未获批准", "理由和救济途径见详情"

@@ -1,0 +1,78 @@
+// Command doudi is the operator's program. On a laptop it runs the whole system
+// in one process and plays a case against it; for an operator it grows the
+// tools that a deployed region needs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+)
+
+// command is one word after "doudi".
+type command struct {
+	name  string
+	about string
+	run   func(ctx context.Context, args []string, out, errs io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"up", "start the whole system on this machine 在本机启动整个系统", up},
+		{"demo", "play one emergency case against a running system 演示一次急难救助", play},
+	}
+}
+
+// errUsage is a command line that cannot be run as it stands.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: 0 done, 1 failed, 2 not understood.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	all := commands()
+	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+		fmt.Fprintln(out, "doudi <command> [flags]")
+		for _, c := range all {
+			fmt.Fprintf(out, "  %-8s %s\n", c.name, c.about)
+		}
+		fmt.Fprintln(out, "doudi <command> -h shows its flags.")
+		if len(args) == 0 {
+			return 2
+		}
+		return 0
+	}
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
+	if i < 0 {
+		fmt.Fprintf(errs, "doudi: no command %q; doudi help lists them\n", args[0])
+		return 2
+	}
+	switch err := all[i].run(ctx, args[1:], out, errs); {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	default:
+		fmt.Fprintf(errs, "doudi %s: %v\n", all[i].name, err)
+		return 1
+	}
+}
+
+// usage turns an error of the flag package, which it has already printed, into ours.
+func usage(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return errUsage
+}
