@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -182,15 +183,14 @@ func landed(ctx context.Context, t table.Store, w table.Write) (bool, error) {
 	return found && bytes.Equal(item.Body, put.Item.Body), nil
 }
 
-// stored gives the store's troubles their name for callers. A failed condition
-// and a fault stay what they are.
+// stored gives the store's troubles their name for callers: nothing is known, or
+// nothing was done. What is a defect of ours, or has a name already, stays as it is.
 func stored(err error) error {
-	switch {
-	case errors.Is(err, table.ErrUnknown):
-		return ErrIndeterminate.Because(err)
-	case errors.Is(err, table.ErrBusy), errors.Is(err, context.DeadlineExceeded):
-		return ErrUnavailable.Because(err)
-	default:
+	if _, named := errors.AsType[*fault.Error](err); named || errors.Is(err, table.ErrInvalid) {
 		return err
 	}
+	if errors.Is(err, table.ErrUnknown) {
+		return ErrIndeterminate.Because(err)
+	}
+	return ErrUnavailable.Because(err)
 }

@@ -177,6 +177,9 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 		}
 		a := s.application(blind)
 		marks, err := a.mark(ctx, t, s.refs(blind), s.HoldDue)
+		if errors.Is(err, errTwin) {
+			continue
+		}
 		if err != nil {
 			return Answer{}, err
 		}
@@ -261,6 +264,10 @@ func (s Submission) papers(ctx context.Context, blind *seal.Blind, box *seal.Box
 	return writes, nil
 }
 
+// errTwin: between looking for the application and for its marker, another call
+// of the same request stored both.
+var errTwin = errors.New("application: submitted meanwhile by the same request")
+
 // mark finds out whether the subject has an open application for the same cause
 // in the same township, under any of refs, and gives the writes that keep the
 // answer true. One that is somebody else's puts a hold on a.
@@ -285,6 +292,9 @@ func (a *Application) mark(ctx context.Context, t table.Store, refs []string, du
 		var m open
 		if err := json.Unmarshal(item.Body, &m); err != nil {
 			return nil, fmt.Errorf("application: %s %s: %w", key.PK, key.SK, err)
+		}
+		if m.Application == a.ID {
+			return nil, errTwin
 		}
 		other, err := Get(ctx, t, m.Application)
 		if err != nil {
