@@ -84,14 +84,15 @@ func Parse(r io.Reader) (*Calendar, error) {
 //go:embed data/days.txt
 var announced string
 
-// Shipped is the calendar that this system comes with. It panics when the
-// embedded list is broken, which a test rules out.
+// Shipped is the calendar that this system comes with. Were the embedded list
+// broken, which a test rules out, every day would go by its weekday and every
+// deadline would call itself provisional.
 func Shipped() *Calendar { return shipped() }
 
 var shipped = sync.OnceValue(func() *Calendar {
 	c, err := Parse(strings.NewReader(announced))
 	if err != nil {
-		panic(err)
+		return &Calendar{}
 	}
 	return c
 })

@@ -1,0 +1,42 @@
+package policy
+
+import "slices"
+
+// Material is something the applicant may be asked for, because no lookup
+// answers it.
+type Material struct {
+	Code string `json:"code"`
+	Name string `json:"name"`
+	Why  string `json:"why"` // plain Chinese, for the applicant
+	// RequiredToApply is false for all on the emergency track: one applies
+	// without papers and adds them when the emergency is over (Law art. 50).
+	RequiredToApply bool `json:"required_to_apply"`
+}
+
+// Materials are what may still be asked for after cause when the sources in
+// answered have answered. What a lookup can verify must not be asked for (Law
+// art. 62), so a material that any of them answers is not on the list.
+func (r *Rules) Materials(cause Cause, answered []string) []Material {
+	list := []Material{}
+	for _, m := range *r.figures.Materials.Value {
+		known := slices.ContainsFunc(m.AnsweredBy, func(s string) bool { return slices.Contains(answered, s) })
+		if covers(m.Causes, string(cause)) && !known {
+			list = append(list, Material{Code: m.Code, Name: m.Name, Why: m.Why})
+		}
+	}
+	return list
+}
+
+// Publicity is what is posted, and when.
+type Publicity struct {
+	PreDays         int
+	PreWorking      bool // PreDays are working days
+	SkipIfEmergency bool // no posting before the decision in an emergency
+	PostPublish     bool // the decision is published (Law art. 45)
+}
+
+// Publicity is the posting rules of the region.
+func (r *Rules) Publicity() Publicity {
+	p := r.figures.Publicity
+	return Publicity{*p.PreDays.Value, *p.PreKind.Value == "WORKING", *p.SkipIfEmergency.Value, *p.PostPublish.Value}
+}
