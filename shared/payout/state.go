@@ -20,6 +20,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // Noun names payouts in events.
@@ -55,6 +56,12 @@ func (s State) Label() string {
 // Flying reports whether an order may be on its way.
 func (s State) Flying() bool {
 	return s == Instructing || s == Submitted || s == Unknown || s == Resend
+}
+
+// Asks reports whether the bank is to be asked at p.Next.
+func (p Payout) Asks() bool {
+	q, owes := p.owes()
+	return owes && q == work.Settle
 }
 
 // Payout is the carrying out of one award.

@@ -322,6 +322,15 @@ func (o *Outcome) settle(s Said) {
 		o.to(Due, "attempt_failed", o.At.Add(Interval(p.Retries)))
 	case Processing:
 		o.ask(Submitted, "submitted")
+	case Short:
+		// Proven not paid, and not the payee's fault: a new attempt, but no hurry.
+		if p.Retries >= MaxRetries || !p.Open {
+			o.fail(s)
+			return
+		}
+		p.end(s)
+		p.Retries++
+		o.to(Due, "attempt_failed", o.At.Add(shortPause), Effect{Alarm, AlarmShort})
 	case NotFound:
 		if !p.Open {
 			o.fail(s) // nothing was sent since the answer that voided it
@@ -377,7 +386,7 @@ func (o *Outcome) recheck(s Said) {
 		p.end(s)
 		p.Asked = 0
 		o.to(Returned, "returned", time.Time{}, Effect{Kind: Return}, Effect{Tell, string(notice.Returned)}, Effect{Hold, HoldReturned})
-	case Declined, Retryable, NotFound:
+	case Declined, Retryable, Short, NotFound:
 		// Paid stays paid: the ledger follows money, not words. A person finds out.
 		p.Asked = 0
 		o.to(Paid, "contradicted", time.Time{}, Effect{Hold, HoldContradicted}, Effect{Alarm, AlarmContradicted})
@@ -485,4 +494,20 @@ func (o *Outcome) cash(in Cash) error {
 func two(a, b event.Actor) bool {
 	return a.Kind == event.Staff && b.Kind == event.Staff && a.ID != b.ID &&
 		a.Person != "" && b.Person != "" && a.Person != b.Person
+}
+
+// Alarms are the codes of o's alarms.
+func (o Outcome) Alarms() []string {
+	var codes []string
+	for _, f := range o.Effects {
+		if f.Kind == Alarm {
+			codes = append(codes, f.Code)
+		}
+	}
+	return codes
+}
+
+// Sends reports whether the stored bytes must go to the rail now.
+func (o Outcome) Sends() bool {
+	return slices.ContainsFunc(o.Effects, func(f Effect) bool { return f.Kind == Send })
 }

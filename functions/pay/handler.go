@@ -1,0 +1,219 @@
+// Package pay gives an approved payment to the agent bank. It claims the payout,
+// stores the exact bytes it is going to send, sends them, and writes down what
+// came back. It never concludes that a payment failed, never invents a second
+// reference, and asks nobody: whatever it leaves open, settle finds out.
+package pay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/telemetry"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// Deps is everything this function needs from the world.
+type Deps struct {
+	Table   table.Store
+	Box     *seal.Box
+	Bank    *bank.Client
+	Now     func() time.Time
+	Metrics telemetry.Metrics
+	Log     *slog.Logger
+	// Paused is the kill switch of a township's rail; nil when there is none. What
+	// is paused stays owed.
+	Paused func(ctx context.Context, township civil.DivisionCode, rail award.Rail) (bool, error)
+	// Deceased reports whether a register's answer of late says that the subject
+	// has died; nil when nothing newer than the findings is kept.
+	Deceased func(ctx context.Context, a application.Application) (bool, error)
+}
+
+// HoldDeceased is the code of the hold when the subject is known to have died.
+const HoldDeceased = "DECEASED"
+
+// Purpose is what the payee reads on the account statement.
+const Purpose = "临时救助金（先行救助）"
+
+// saving is how long storing an outcome may take after the request itself is over.
+const saving = 10 * time.Second
+
+var actor = event.Actor{Kind: event.System, ID: "pay"}
+
+// Handle pays what one message names, if it is still owed.
+func Handle(d Deps) queue.Handler {
+	return func(ctx context.Context, m queue.Message) error {
+		msg, err := work.Decode(m.Body)
+		if err != nil || !payout.Is(msg.Key()) {
+			return ErrMessage.Because(err)
+		}
+		p, err := payout.Get(ctx, d.Table, msg.Key())
+		if err != nil {
+			return err
+		}
+		return d.pay(ctx, p)
+	}
+}
+
+func (d Deps) pay(ctx context.Context, p payout.Payout) error {
+	if (p.State != payout.Due && p.State != payout.Resend) || p.Award.Rail != award.Bank || d.Now().Before(p.Next) {
+		return nil // done, under way, or not yet
+	}
+	head, err := application.Get(ctx, d.Table, p.Award.Application)
+	if err != nil {
+		return err
+	}
+	free, err := d.free(ctx, head, p)
+	if err != nil {
+		return err
+	}
+	if !free {
+		// What the bank may still have must not wait unasked.
+		return d.step(ctx, p, payout.Held{})
+	}
+	reference, number := p.NextReference()
+	raw, digest, writes, err := d.order(ctx, p, reference, number)
+	if err != nil {
+		return err
+	}
+	claimed, err := payout.Step(p, payout.Claim{Payee: digest}, actor, d.Now())
+	if err != nil || !claimed.Sends() {
+		return err
+	}
+	// One of many claims wins, and only if the application did not move since we
+	// looked for holds. Whoever loses has written nothing and sends nothing. If we
+	// die after this, the lease runs out and settle asks the bank.
+	switch err := payout.Commit(ctx, d.Table, claimed, append(writes, head.Unmoved())...); {
+	case errors.Is(err, payout.ErrMovedOn):
+		return nil
+	case err != nil:
+		return err
+	}
+	r := d.Bank.Send(ctx, reference, raw)
+	if r.Status == bank.Refused {
+		d.alarm(ctx, p, "bank-line-refused")
+	}
+	// The answer is stored even when our own time is up: it is cheaper than asking.
+	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saving)
+	defer cancel()
+	return d.step(save, claimed.Payout, payout.Reply{Said: said(r)})
+}
+
+// free reports whether money may leave for p now.
+func (d Deps) free(ctx context.Context, head application.Application, p payout.Payout) (bool, error) {
+	if head.Held() || (head.State != application.Approved && head.State != application.Explained) {
+		return false, nil
+	}
+	if d.Paused != nil {
+		paused, err := d.Paused(ctx, p.Award.Township, p.Award.Rail)
+		if err != nil || paused {
+			return false, err
+		}
+	}
+	// A person who lifted this hold has looked, and is not overruled.
+	looked := slices.ContainsFunc(head.Holds, func(h application.Hold) bool { return h.Code == HoldDeceased })
+	if d.Deceased == nil || looked {
+		return true, nil
+	}
+	dead, err := d.Deceased(ctx, head)
+	if err != nil || !dead {
+		return err == nil, err
+	}
+	return false, d.hold(ctx, head)
+}
+
+// holdTerm is how long a person has to find out.
+const holdTerm = 24 * time.Hour
+
+func (d Deps) hold(ctx context.Context, head application.Application) error {
+	at := d.Now()
+	next, _, err := head.PlaceHold(application.Hold{ID: ident.Derive("hold", head.ID, HoldDeceased), Code: HoldDeceased, Owner: "clerk",
+		Placed: actor, At: at, Due: at.Add(holdTerm)})
+	if err != nil {
+		return err
+	}
+	e := next.Event("held", actor, at)
+	e.Reason = HoldDeceased
+	writes, err := next.Writes(e)
+	if err != nil {
+		return err
+	}
+	err = d.Table.Transact(ctx, writes...)
+	if _, moved := errors.AsType[*table.ConditionError](err); moved {
+		return payout.ErrMovedOn.Because(err) // the message comes again and meets the application as it is then
+	}
+	return err
+}
+
+// order is the bytes to send, the digest the bank must repeat, and what must be
+// stored with the claim: nothing when the same bytes go again.
+func (d Deps) order(ctx context.Context, p payout.Payout, reference string, number int) (raw []byte, digest string, writes []table.Write, err error) {
+	if p.State == payout.Resend {
+		raw, err = payout.OpenRequest(ctx, d.Table, d.Box, p, reference)
+		return raw, "", nil, err
+	}
+	payee, err := payout.OpenPayee(ctx, d.Table, d.Box, p)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	o := bank.Order{Reference: reference, AmountFen: p.Award.AmountFen, PayeeName: payee.Name, PayeeAccount: payee.Account, Purpose: Purpose}
+	if raw, err = d.Bank.Encode(o); err != nil {
+		return nil, "", nil, err
+	}
+	writes, err = p.Request(ctx, d.Box, reference, number, raw)
+	return raw, d.Bank.PayeeDigest(o), writes, err
+}
+
+// step takes a step and stores it. Whoever moved the payout meanwhile knew more.
+func (d Deps) step(ctx context.Context, p payout.Payout, in payout.Input) error {
+	o, err := payout.Step(p, in, actor, d.Now())
+	if err != nil {
+		return err
+	}
+	for _, code := range o.Alarms() {
+		d.alarm(ctx, p, code)
+	}
+	if err := payout.Commit(ctx, d.Table, o); !errors.Is(err, payout.ErrMovedOn) {
+		return err
+	}
+	return nil
+}
+
+func (d Deps) alarm(ctx context.Context, p payout.Payout, code string) {
+	d.Metrics.Count("payout_alarm", 1, telemetry.Label{Name: "code", Value: code})
+	d.Log.ErrorContext(ctx, "payout needs a person", "code", code, "application", p.Award.Application, "award", p.Award.ID, "state", string(p.State))
+}
+
+// said frees what the bank answered to an order from its protocol. It never says
+// that a payment failed: only an answer to a question does.
+func said(r bank.Result) payout.Said {
+	s := payout.Said{Word: payout.Silence, Reference: r.Reference, AmountFen: r.AmountFen, Payee: r.PayeeDigest,
+		At: r.BankTime, Code: r.Code, Evidence: r.Evidence}
+	switch bank.Meaning(r.Code) {
+	case bank.Freeze:
+		s.Word = payout.Conflict
+		return s
+	case bank.Pause:
+		s.Word = payout.Short
+		return s
+	}
+	switch r.Status {
+	case bank.Accepted, bank.Processing:
+		s.Word = payout.Processing
+	case bank.Paid:
+		s.Word = payout.Succeeded
+	}
+	return s
+}
