@@ -37,6 +37,8 @@ const (
 	ApprovePayee    Action = "approve_payee"
 	HandOutCash     Action = "hand_out_cash"
 	ConfirmCash     Action = "confirm_cash"
+	RequestThaw     Action = "request_thaw"
+	ApproveThaw     Action = "approve_thaw"
 	ListEnvelopes   Action = "list_envelopes"
 	ProposeEnvelope Action = "propose_envelope"
 	ApproveEnvelope Action = "approve_envelope"
@@ -71,6 +73,8 @@ var groups = map[Action][]Group{
 	ApprovePayee:    {Act, OnApplication, OnPayment, MovesMoney, SecondStep},
 	HandOutCash:     {Act, OnApplication, OnPayment, MovesMoney},
 	ConfirmCash:     {Act, OnApplication, OnPayment, MovesMoney, SecondStep},
+	RequestThaw:     {Act, OnApplication, OnPayment},
+	ApproveThaw:     {Act, OnApplication, OnPayment, SecondStep},
 	ListEnvelopes:   nil,
 	ProposeEnvelope: {Act},
 	ApproveEnvelope: {Act, SecondStep},
@@ -80,7 +84,7 @@ var groups = map[Action][]Group{
 // Actions lists every action.
 func Actions() []Action {
 	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
-		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope}
+		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope}
 }
 
 // Request is one question: may Staff do Action here and now?
