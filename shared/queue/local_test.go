@@ -223,8 +223,9 @@ func TestStepIsDeterministic(t *testing.T) {
 	var got []string
 	note := func(_ context.Context, m queue.Message) error {
 		got = append(got, m.Queue+string(m.Body))
-		m.Body[0] = '!' // our own copy
-		if string(m.Body) == "!3" && m.Attempt == 1 {
+		again := string(m.Body) == "3" && m.Attempt == 1
+		m.Body[0] = '!' // our own copy: the next delivery is whole
+		if again {
 			return errors.New("again")
 		}
 		return nil
