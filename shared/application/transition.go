@@ -178,10 +178,19 @@ func (a Application) Confirm(r Receipt, hold *Hold) (Application, error) {
 		return n, err
 	}
 	n.Receipts = append(slices.Clone(a.Receipts), r)
-	if hold != nil && !slices.ContainsFunc(a.Holds, func(h Hold) bool { return h.Lifted == nil && h.Code == hold.Code }) {
-		n.Holds = append(n.Holds, *hold)
+	if hold != nil {
+		n = n.WithHold(*hold)
 	}
 	return n, nil
+}
+
+// WithHold is a version in the making with a hold that the same change brings.
+// One with the code of a hold that is still open is that one.
+func (a Application) WithHold(h Hold) Application {
+	if !slices.ContainsFunc(a.Holds, func(o Hold) bool { return o.Lifted == nil && o.Code == h.Code }) {
+		a.Holds = append(slices.Clone(a.Holds), h)
+	}
+	return a
 }
 
 // PlaceHold puts a hold on the application. A hold with the code of one that is
