@@ -1,0 +1,254 @@
+package award_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fund"
+	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/embedded"
+)
+
+var now = time.Date(2026, 12, 31, 17, 0, 0, 0, time.UTC) // already 2027 in China
+
+func sample(change ...func(*award.Award)) award.Award {
+	a := award.Award{ID: "01", Application: "app1", Kind: award.FirstAid, AmountFen: 3000_00, Persons: 3, Months: 1,
+		Cause: "illness", Year: 2027, Subject: "b1.person", Payee: "b1.account", Rail: award.Bank,
+		Fund: fund.Named(fund.Relief, 2027), Township: "320402001000",
+		Proposer: event.Actor{Kind: event.Staff, ID: "clerk-1", Person: "b1.c"},
+		Approver: event.Actor{Kind: event.Staff, ID: "approver-1", Person: "b1.a"},
+		Rules:    "rules", Article: "《社会救助法》第五十条", At: now}
+	for _, c := range change {
+		c(&a)
+	}
+	return a
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	if err := sample().Check(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sample(func(a *award.Award) { a.AmountFen = award.Ceiling }).Check(); err != nil {
+		t.Errorf("B06: the ceiling itself is refused: %v", err)
+	}
+	if err := sample(func(a *award.Award) {
+		a.Envelope, a.Proposer, a.Approver = "e1", event.Actor{}, event.Actor{}
+	}).Check(); err != nil {
+		t.Errorf("within a standing approval: %v", err)
+	}
+	for _, amount := range []money.Fen{0, -1, award.Ceiling + 1, 1<<63 - 1} {
+		if err := sample(func(a *award.Award) { a.AmountFen = amount }).Check(); !errors.Is(err, award.ErrAmount) {
+			t.Errorf("M03: amount %d: %v", amount, err)
+		}
+	}
+	for name, change := range map[string]func(*award.Award){
+		"no id":                func(a *award.Award) { a.ID = "" },
+		"an id of one digit":   func(a *award.Award) { a.ID = "1" },
+		"no application":       func(a *award.Award) { a.Application = "" },
+		"another kind":         func(a *award.Award) { a.Kind = "gift" },
+		"no cause":             func(a *award.Award) { a.Cause = "" },
+		"a year before us":     func(a *award.Award) { a.Year = 2025 },
+		"no subject":           func(a *award.Award) { a.Subject = "" },
+		"no rail":              func(a *award.Award) { a.Rail = "" },
+		"an unknown rail":      func(a *award.Award) { a.Rail = "wxpay" },
+		"cash from the relief": func(a *award.Award) { a.Rail = award.ReserveCash },
+		"bank from reserve":    func(a *award.Award) { a.Fund = fund.Named(fund.Reserve, 2027) },
+		"no payee":             func(a *award.Award) { a.Payee = "" },
+		"no township":          func(a *award.Award) { a.Township = "" },
+		"no rules":             func(a *award.Award) { a.Rules = "" },
+		"no article":           func(a *award.Award) { a.Article = "" },
+		"no time":              func(a *award.Award) { a.At = time.Time{} },
+		"one person twice":     func(a *award.Award) { a.Approver = a.Proposer },
+		"one person, two accounts": func(a *award.Award) {
+			a.Approver.Person = a.Proposer.Person
+		},
+		"a machine approves": func(a *award.Award) { a.Approver = event.Actor{Kind: event.System, ID: "x", Person: "y"} },
+		"nobody known":       func(a *award.Award) { a.Approver.Person = "" },
+	} {
+		if err := sample(change).Check(); !errors.Is(err, award.ErrIncomplete) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// give makes an award's markers and reports what stood in the way.
+func give(ctx context.Context, s table.Store, a award.Award) error {
+	w, err := award.Markers(ctx, s, a)
+	if err != nil {
+		return err
+	}
+	return s.Transact(ctx, w...)
+}
+
+func TestM22OncePerPersonCauseAndYear(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	ctx := t.Context()
+	if err := give(ctx, s, sample()); err != nil {
+		t.Fatal(err)
+	}
+	again := func(a *award.Award) { a.Application = "app2" }
+	if err := give(ctx, s, sample(again)); !errors.Is(err, award.ErrOnce) {
+		t.Errorf("X047: a second award: %v", err)
+	}
+	for name, change := range map[string]func(*award.Award){
+		"another cause":  func(a *award.Award) { a.Cause = "ill" }, // the first is longer and begins with it
+		"another year":   func(a *award.Award) { a.Year = 2028 },
+		"another person": func(a *award.Award) { a.Subject, a.Payee = "b1.other", "b1.others" },
+	} {
+		if err := give(ctx, s, sample(again, change)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	exception := func(a *award.Award) { a.Application, a.Exception = "app3", "SECOND_FIRE" }
+	for range 2 {
+		if err := give(ctx, s, sample(exception)); err != nil {
+			t.Errorf("a reasoned exception: %v", err)
+		}
+	}
+	got, err := award.Earlier(ctx, s, "b1.person")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, e := range got {
+		ids = append(ids, e.AwardID)
+		if e.Day != civil.Date(2027, time.January, 1) || e.AmountFen != 3000_00 || e.Cause == "" {
+			t.Errorf("earlier award is %+v", e)
+		}
+	}
+	if want := []string{"app2#01", "app1#01", "app3#01"}; !reflect.DeepEqual(ids, want) {
+		t.Errorf("earlier awards %v, want %v", ids, want)
+	}
+}
+
+func TestOfTwoAwardsAtOnceOneIsMade(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	w1, err1 := award.Markers(t.Context(), s, sample())
+	w2, err2 := award.Markers(t.Context(), s, sample(func(a *award.Award) { a.Application, a.Payee = "app2", "b1.second" }))
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if err := s.Transact(t.Context(), w1...); err != nil {
+		t.Fatal(err)
+	}
+	var failed *table.ConditionError
+	if err := s.Transact(t.Context(), w2...); !errors.As(err, &failed) {
+		t.Errorf("the second one: %v", err)
+	}
+}
+
+// While keys rotate some instances know only the old key. Whoever comes second
+// meets the first, whichever key the first knew.
+func TestRotationOpensNoSecondAward(t *testing.T) {
+	t.Parallel()
+	old := func(a *award.Award) { a.Subject, a.Payee = "b1.person", "b1.account" }
+	both := func(a *award.Award) {
+		a.Subject, a.Subjects, a.Payee, a.Payees = "b2.person", []string{"b1.person"}, "b2.account", []string{"b1.account"}
+	}
+	for name, order := range map[string][2]func(*award.Award){"old then new": {old, both}, "new then old": {both, old}, "new then new": {both, both}} {
+		s := embedded.Memory()
+		if err := give(t.Context(), s, sample(order[0])); err != nil {
+			t.Fatal(err)
+		}
+		if err := give(t.Context(), s, sample(order[1], func(a *award.Award) { a.Application = "app2" })); !errors.Is(err, award.ErrOnce) {
+			t.Errorf("%s: %v", name, err)
+		}
+		// The same person's account stays theirs under the other key.
+		if err := give(t.Context(), s, sample(order[1], func(a *award.Award) { a.Application, a.Year = "app3", 2028 })); err != nil {
+			t.Errorf("%s, next year: %v", name, err)
+		}
+		got, err := award.Earlier(t.Context(), s, "b2.person", "b1.person")
+		if err != nil || len(got) != 2 {
+			t.Errorf("%s: earlier %v, %v", name, got, err)
+		}
+	}
+}
+
+func TestM21OneAccountForOnePerson(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	ctx := t.Context()
+	if err := give(ctx, s, sample()); err != nil {
+		t.Fatal(err)
+	}
+	if err := give(ctx, s, sample(func(a *award.Award) { a.Subject = "b1.ghost" })); !errors.Is(err, award.ErrPayeeTaken) {
+		t.Errorf("a second person on one account: %v", err)
+	}
+	// A guardian's account serves the guardian and those it is held for.
+	if err := give(ctx, s, sample(func(a *award.Award) { a.Subject, a.Holder = "b1.child", "b1.person" })); err != nil {
+		t.Errorf("the same holder for a child: %v", err)
+	}
+	if err := give(ctx, s, sample(func(a *award.Award) {
+		a.Subject, a.Payee, a.Rail, a.Fund = "b1.x", "", award.ReserveCash, fund.Named(fund.Reserve, 2027)
+	})); err != nil {
+		t.Errorf("cash: %v", err)
+	}
+}
+
+// broken is a store that fails from the nth call on, or gives back rubbish.
+type broken struct {
+	table.Store
+	after   *int
+	rubbish bool
+}
+
+func (b broken) fails() bool { *b.after--; return *b.after < 0 && !b.rubbish }
+
+func (b broken) Get(ctx context.Context, k table.Key) (table.Item, bool, error) {
+	if b.fails() {
+		return table.Item{}, false, table.ErrBusy
+	}
+	item, ok, err := b.Store.Get(ctx, k)
+	if b.rubbish {
+		item.Body = []byte("{")
+	}
+	return item, ok, err
+}
+
+func (b broken) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if b.fails() {
+		return table.Page{}, table.ErrBusy
+	}
+	p, err := b.Store.Query(ctx, q)
+	for i := range p.Items {
+		if b.rubbish {
+			p.Items[i].Body = []byte("{")
+		}
+	}
+	return p, err
+}
+
+func TestABrokenStoreGivesNoAward(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	if err := give(t.Context(), s, sample()); err != nil {
+		t.Fatal(err)
+	}
+	next := sample(func(a *award.Award) { a.Application, a.Year = "app2", 2028 })
+	for n := range 2 {
+		after := n
+		if _, err := award.Markers(t.Context(), broken{s, &after, false}, next); !errors.Is(err, table.ErrBusy) {
+			t.Errorf("fails after %d reads: %v", n, err)
+		}
+	}
+	zero := 0
+	if _, err := award.Earlier(t.Context(), broken{s, &zero, false}, "b1.person"); !errors.Is(err, table.ErrBusy) {
+		t.Error(err)
+	}
+	if _, err := award.Earlier(t.Context(), broken{s, &zero, true}, "b1.person"); err == nil {
+		t.Error("rubbish was read as history")
+	}
+	if _, err := award.Markers(t.Context(), broken{s, &zero, true}, next); err == nil {
+		t.Error("rubbish was read as a holder")
+	}
+}
