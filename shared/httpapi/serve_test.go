@@ -312,6 +312,23 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestNumbersHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	type count struct {
+		N int64 `json:"n"`
+	}
+	for _, n := range []string{"-0", "0.0", "1e0", "1E+0", "9223372036854775808"} {
+		if _, err := httpapi.Decode[count]([]byte(`{"n":` + n + `}`)); err == nil {
+			t.Errorf("%s was taken", n)
+		}
+	}
+	for _, n := range []int64{0, -1, 1<<63 - 1, -1 << 63} {
+		if got, err := httpapi.Decode[count](fmt.Appendf(nil, `{"n":%d}`, n)); err != nil || got.N != n {
+			t.Errorf("%d: %v %v", n, got, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[]`, `null`, `{"amount_fen":1,"cause":"fire"}`, `{"amount_fen":-0}`, `{"amount_fen":1e400}`, `{"name":"\ud800\udc00"}`, `{"name":"\ud800"}`,
