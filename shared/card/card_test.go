@@ -1,0 +1,99 @@
+package card
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/policy"
+)
+
+var (
+	zone = time.FixedZone("+08:00", 8*3600)
+	t0   = time.Date(2026, 11, 23, 9, 0, 0, 0, zone)
+)
+
+func happened(noun, id, kind string, version int64, after time.Duration, facts event.Facts) event.Event {
+	return event.Event{PK: "APP#x", Noun: noun, ID: id, Version: version, Kind: kind, At: t0.Add(after), Facts: facts}
+}
+
+func story() (application.Application, []event.Event) {
+	a := application.Application{ID: "x", State: application.Approved, Cause: policy.Fire, AcceptedAt: t0,
+		Proposal: &application.Proposal{Rail: "bank", Rules: "fp"},
+		Award:    &application.Award{ID: "01", AmountFen: 300000, At: t0.Add(30 * time.Minute)},
+		Deadline: application.Deadline{Kind: application.ToExplain, From: t0, At: t0.AddDate(0, 0, 7), Provisional: true},
+		Receipts: []application.Receipt{{Award: "01", Answer: application.Received}}}
+	return a, []event.Event{ // in no order, as a partition gives them
+		happened(Payout, "01", "paid", 3, 62*time.Minute, event.Facts{"amount_fen": money.Fen(300000)}),
+		happened(application.Noun, "x", "approved", 4, 30*time.Minute, event.Facts{"office": "天宁街道 审批", "article": "《社会救助法》第五十条"}),
+		happened(Payout, "01", "granted", 1, 30*time.Minute, nil),
+		happened(application.Noun, "x", "accepted", 1, 0, nil),
+		happened(application.Noun, "x", "proposed", 3, 20*time.Minute, event.Facts{"office": "天宁街道 经办"}),
+		happened("access", "1", "denied", 1, 10*time.Minute, nil),
+	}
+}
+
+func TestCard(t *testing.T) {
+	a, events := story()
+	c := Make(a, events, zone)
+	if len(c.Payments) != 1 {
+		t.Fatalf("%d payments", len(c.Payments))
+	}
+	l := c.Payments[0]
+	want := Line{Award: "01", Item: "先行救助", AwardedFen: 300000, PaidFen: 300000, Awarded: "¥3,000.00", Paid: "¥3,000.00", State: "paid",
+		StateLabel: "银行已将救助金打入账户", Proposed: "天宁街道 经办", Approved: "天宁街道 审批", Article: "《社会救助法》第五十条", Rules: "fp",
+		DecidedAt: "2026-11-23T09:30:00+08:00", PaidAt: "2026-11-23T10:02:00+08:00", Rail: "银行转账到本人账户", Receipt: "received", MinutesToPay: 62}
+	if l != want {
+		t.Errorf("line\n got %+v\nwant %+v", l, want)
+	}
+	if !strings.Contains(c.Explanation, "2026年11月30日") || !strings.Contains(c.Explanation, "可能调整") {
+		t.Errorf("a provisional deadline does not say so: %s", c.Explanation)
+	}
+	if !strings.Contains(c.Objection, "行政复议") || c.Hotline != "12345" {
+		t.Error("the card does not say how to object")
+	}
+	var order []string
+	for _, m := range c.Timeline {
+		order = append(order, m.Kind)
+	}
+	if got := strings.Join(order, " "); got != "application.accepted application.proposed application.approved payout.granted payout.paid" {
+		t.Errorf("timeline %s", got)
+	}
+}
+
+func TestReturnedMoneyIsNotShownAsPaid(t *testing.T) {
+	a, events := story()
+	l := Make(a, append(events, happened(Payout, "01", "returned", 4, 100*time.Hour, nil)), zone).Payments[0]
+	if l.PaidFen != 0 || l.PaidAt != "" || l.State != "returned" || l.Paid != "¥0.00" {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestNoAwardNoPayment(t *testing.T) {
+	a, events := story()
+	a.Award, a.State = nil, application.Refused
+	c := Make(a, events[3:4], zone)
+	if c.Payments == nil || len(c.Payments) != 0 || c.Explanation != "" || c.StateLabel != "不予救助" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestEveryMoveHasWordsForTheCitizen(t *testing.T) {
+	// Notes have their own kinds; a note that nobody named stays unseen.
+	for _, move := range application.Moves() {
+		if move == "noted" {
+			continue
+		}
+		if words[application.Noun+"."+move] == "" {
+			t.Errorf("the citizen hears nothing of %q", move)
+		}
+	}
+	for k := range words {
+		if strings.TrimSpace(words[k]) == "" {
+			t.Errorf("%s has no words", k)
+		}
+	}
+}
