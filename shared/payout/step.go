@@ -285,9 +285,17 @@ func (o *Outcome) answer(s Said) {
 		o.settle(s)
 	case p.State == Paid:
 		o.recheck(s)
-	case (p.State == Failed || p.State == Due) && (s.Word == Succeeded || s.Word == SentBack):
+	case p.denied(s):
 		o.reopen()
 	}
+}
+
+// denied reports whether s speaks of money that an answer had said would never
+// be paid. A payment that came back is no news once it has been booked.
+func (p Payout) denied(s Said) bool {
+	current, ok := p.Current()
+	return ok && (p.State == Failed || p.State == Due) && current.Ended != SentBack &&
+		(s.Word == Succeeded || s.Word == SentBack)
 }
 
 // stray is money under a reference of an earlier attempt, which an answer had
@@ -423,7 +431,6 @@ func (o *Outcome) news(s Said) {
 		o.freeze()
 		return
 	}
-	money := s.Word == Succeeded || s.Word == SentBack
 	switch {
 	case p.State.Flying():
 		next := p.State
@@ -435,7 +442,7 @@ func (o *Outcome) news(s Said) {
 		o.to(Paid, "asked", o.At)
 	case p.State == Paid && (s.Word == Declined || s.Word == Retryable):
 		o.to(Paid, "asked", o.At, Effect{Alarm, AlarmContradicted})
-	case (p.State == Failed || p.State == Due) && money:
+	case p.denied(s):
 		o.reopen()
 	}
 }
