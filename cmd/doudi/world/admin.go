@@ -47,15 +47,17 @@ type Entry struct {
 	Code       string      `json:"code,omitempty"`
 }
 
-// Book is the bank's book: transfers by reference, by purpose, or all for two
-// empty strings, in the order they were accepted.
-func (w *World) Book(reference, purpose string) []Entry {
+// Filter picks lines of the bank's book; empty fields pick everything.
+type Filter struct{ Reference, Purpose, Account string }
+
+// Book is the bank's book in the order transfers were accepted.
+func (w *World) Book(f Filter) []Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := []Entry{}
 	for _, ref := range w.order {
 		t := w.book[ref]
-		if (reference != "" && ref != reference) || (purpose != "" && t.Purpose != purpose) {
+		if (f.Reference != "" && ref != f.Reference) || (f.Purpose != "" && t.Purpose != f.Purpose) || (f.Account != "" && t.Account != f.Account) {
 			continue
 		}
 		s, at := t.state(w.now())
@@ -70,7 +72,7 @@ func (w *World) Book(reference, purpose string) []Entry {
 
 func (w *World) adminBook(rw http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	writeJSON(rw, http.StatusOK, map[string]any{"entries": w.Book(q.Get("reference"), q.Get("purpose"))})
+	writeJSON(rw, http.StatusOK, map[string]any{"entries": w.Book(Filter{Reference: q.Get("reference"), Purpose: q.Get("purpose"), Account: q.Get("account")})})
 }
 
 // Messages are what was sent to somebody: a sign-in name, an open id or a
