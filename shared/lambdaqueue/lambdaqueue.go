@@ -18,12 +18,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
-// The message attributes that every sender sets.
-const (
-	HopsAttribute  = "hops"
-	TraceAttribute = "trace"
-)
-
 // Config is what the adapters need from the world.
 type Config struct {
 	Logger  *slog.Logger
@@ -84,7 +78,7 @@ func message(r events.SQSMessage) queue.Message {
 	if n, err := strconv.Atoi(r.Attributes["ApproximateReceiveCount"]); err == nil && n > 0 {
 		m.Attempt = n
 	}
-	if a, ok := r.MessageAttributes[HopsAttribute]; ok {
+	if a, ok := r.MessageAttributes[queue.HopsAttribute]; ok {
 		m.Hops = queue.MaxHops + 1
 		if a.StringValue != nil {
 			if n, err := strconv.Atoi(*a.StringValue); err == nil && n >= 0 {
@@ -92,7 +86,7 @@ func message(r events.SQSMessage) queue.Message {
 			}
 		}
 	}
-	if a, ok := r.MessageAttributes[TraceAttribute]; ok && a.StringValue != nil {
+	if a, ok := r.MessageAttributes[queue.TraceAttribute]; ok && a.StringValue != nil {
 		m.Trace = *a.StringValue
 	}
 	return m

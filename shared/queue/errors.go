@@ -15,3 +15,7 @@ var ErrTooManyHops = fault.New(fault.Invalid, "too-many-hops", "系统内部消�
 
 // ErrPanicked: a handler panicked. The message comes back a bounded number of times.
 var ErrPanicked = fault.New(fault.Internal, "handler-panicked", "系统出错，我们已记录。", "Something went wrong on our side and was recorded.")
+
+// ErrUnavailable: the broker did not take the message, or did not say so. What
+// was to be sent is owed according to the table, and the sweeper sends it again.
+var ErrUnavailable = fault.New(fault.Unavailable, "queue-unavailable", "系统繁忙，请稍后再试。", "The system is busy. Please try again later.").After(5)

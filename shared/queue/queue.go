@@ -23,6 +23,12 @@ const MaxBody = 64 << 10
 // MaxDelay is the longest a message may be held back, that of SQS.
 const MaxDelay = 15 * time.Minute
 
+// The message attributes by which a cloud's queue carries what is not the body.
+const (
+	HopsAttribute  = "hops"
+	TraceAttribute = "trace"
+)
+
 // Message is one delivery. Nothing personal may be in Body.
 type Message struct {
 	ID      string
