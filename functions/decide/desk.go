@@ -1,0 +1,163 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/staff"
+)
+
+// desk is one member of staff at one moment, before one application.
+type desk struct {
+	deps Deps
+	who  staff.Staff
+	at   time.Time
+	app  application.Application
+	// policies are those that allowed the act; they go into its event.
+	policies []string
+}
+
+// wish is what somebody wants to do: an action, and what it depends on.
+type wish struct {
+	action staff.Action
+	// ask, when set, completes the question to the policies.
+	ask func(application.Application, *staff.Request)
+}
+
+// denied is a refusal by the policies. It leaves a mark (see denial) before the
+// caller hears of it.
+type denied struct {
+	error
+	who      staff.Staff
+	action   staff.Action
+	app      application.Application
+	policies []string
+}
+
+func (d *denied) Unwrap() error { return d.error }
+
+// sit reads who asks and asks the policies. It is done again at every try of a
+// change, because both may have moved.
+func (d Deps) sit(ctx context.Context, id string, a application.Application, w wish) (desk, error) {
+	k := desk{deps: d, at: d.Now(), app: a}
+	var err error
+	if k.who, err = staff.Acting(ctx, d.Table, id); err != nil {
+		return k, err
+	}
+	r := staff.Request{Action: w.action, Staff: k.who, At: k.at, Within: d.within(a.Township, k.at), County: a.County, Application: &a}
+	if w.ask != nil {
+		w.ask(a, &r)
+	}
+	decision := staff.Authorize(r)
+	k.policies = decision.Policies
+	if err := decision.Err(); err != nil {
+		return k, &denied{err, k.who, w.action, a, decision.Policies}
+	}
+	return k, nil
+}
+
+// within is a division and all it stands in, narrowest first.
+func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode {
+	var codes []civil.DivisionCode
+	for _, v := range slices.Backward(d.Tree.Path(code, calendar.Today(at))) {
+		codes = append(codes, v.Code)
+	}
+	return codes
+}
+
+// act makes one change of an application for whoever asks. step may run more
+// than once. What made the answer is in the event; the member of staff is a
+// condition of the write, so that removal, transfer or a new declaration of kin
+// in between undoes it.
+func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish, step func(desk) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
+	id := call.Path("id")
+	if !ident.Valid(id) {
+		return httpapi.Reply[Out]{}, application.ErrNotFound
+	}
+	// A repeat is answered before the policies are asked, so the caller must
+	// still be one of us.
+	if _, err := staff.Acting(ctx, d.Table, call.Principal.ID); err != nil {
+		return httpapi.Reply[Out]{}, err
+	}
+	req := application.Request{Key: call.RequestKey(), Digest: d.Blind.Ref("request", call.Digest()), Status: 201}
+	answer, err := application.Change(ctx, d.Table, id, req, func(a application.Application) (application.Step[Out], error) {
+		k, err := d.sit(ctx, call.Principal.ID, a, w)
+		if err != nil {
+			return application.Step[Out]{}, err
+		}
+		s, err := step(k)
+		if err != nil {
+			return application.Step[Out]{}, err
+		}
+		s.Also = append(s.Also, k.who.Check())
+		s.Event.Trace = call.Trace
+		return s, nil
+	})
+	if err != nil {
+		return httpapi.Reply[Out]{}, d.tell(ctx, err)
+	}
+	return httpapi.Again[Out](answer.Status, answer.Body), nil
+}
+
+// event begins the event of next, with who acted where and by which policies.
+func (k desk) event(next application.Application, kind string, facts event.Facts) event.Event {
+	e := next.Event(kind, k.who.Actor(), k.at)
+	e.Facts = event.Facts{"office": k.office(), "policies": strings.Join(k.policies, " ")}
+	maps.Copy(e.Facts, facts)
+	return e
+}
+
+// office is the office that acts, as the citizen reads it: no names.
+func (k desk) office() string {
+	for _, g := range k.who.Grants {
+		if !g.Current(k.at) || !slices.Contains(k.deps.within(k.app.Township, k.at), g.Division) {
+			continue
+		}
+		if v, ok := k.deps.Tree.Find(g.Division, calendar.Today(k.at)); ok {
+			return v.Name + g.Role.Label()
+		}
+	}
+	return ""
+}
+
+// note seals words that somebody typed into e. Only the place of e opens them.
+func (k desk) note(ctx context.Context, e *event.Event, text string) (err error) {
+	if text == "" {
+		return nil
+	}
+	e.Note, err = k.deps.Box.Seal(ctx, notePlace(*e), []byte(text))
+	return err
+}
+
+func notePlace(e event.Event) seal.Place {
+	key := event.Key(e.PK, e.Noun, e.ID, e.Version)
+	return seal.Place{Table: application.TableName, PK: key.PK, SK: key.SK, Field: "note"}
+}
+
+// tell leaves the mark of a denial and gives the caller its reason.
+func (d Deps) tell(ctx context.Context, err error) error {
+	refused, ok := errors.AsType[*denied](err)
+	if !ok {
+		return err
+	}
+	kind := fault.Of(refused.error).Kind
+	if kind != fault.Forbidden && kind != fault.NotFound {
+		return refused.error // a state or a hold: nobody overstepped
+	}
+	if err := d.denial(ctx, *refused); err != nil {
+		return err
+	}
+	return refused.error
+}

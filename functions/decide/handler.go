@@ -1,0 +1,68 @@
+// Package decide is what township and county staff do: see what is owed, visit,
+// propose, approve, refuse with reasons, hold, explain, and decide afterwards
+// what a bank could not pay. Every act asks the policies (package staff) and
+// then carries the same demands into the conditions of its write, so that what
+// moved in between undoes it. It knows no bank and no register, and it is the
+// only code that makes an award by hand.
+package decide
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+// Deps is everything this function needs from the world.
+type Deps struct {
+	Table    table.Store
+	Box      *seal.Box
+	Blind    *seal.Blind
+	Book     *policy.Book
+	Tree     *division.Tree
+	Calendar *calendar.Calendar
+	IDs      *ident.Source
+	Now      func() time.Time
+	Cash     CashLimits
+}
+
+// Routes are what this function answers.
+func Routes(d Deps) []httpapi.Route {
+	read := httpapi.Options{Caller: httpapi.Staff}
+	write := httpapi.Options{Caller: httpapi.Staff, Idempotent: true, MaxBody: 32 << 10}
+	const one = " /v1/staff/applications/{id}"
+	return []httpapi.Route{
+		httpapi.JSON("GET /v1/staff/tasks", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division", "after", "limit"}}, with(d, tasks)),
+		httpapi.JSON("GET"+one, http.StatusOK, read, with(d, show)),
+		httpapi.JSON("POST"+one+"/visits", http.StatusCreated, write, with(d, visit)),
+		httpapi.JSON("POST"+one+"/proposals", http.StatusCreated, write, with(d, propose)),
+		httpapi.JSON("POST"+one+"/approvals", http.StatusCreated, write, with(d, approve)),
+		httpapi.JSON("POST"+one+"/refusals", http.StatusCreated, write, with(d, refuse)),
+		httpapi.JSON("POST"+one+"/explanations", http.StatusCreated, write, with(d, explain)),
+		httpapi.JSON("POST"+one+"/holds", http.StatusCreated, write, with(d, hold)),
+		httpapi.JSON("POST"+one+"/holds/{hold}/release", http.StatusCreated, write, with(d, releaseHold)),
+		httpapi.JSON("POST"+one+"/reviews", http.StatusCreated, write, with(d, review)),
+		httpapi.JSON("POST"+one+"/payees", http.StatusCreated, write, with(d, askPayee)),
+		httpapi.JSON("POST"+one+"/cash-receipts", http.StatusCreated, write, with(d, askCash)),
+		httpapi.JSON("POST"+one+"/thaws", http.StatusCreated, write, with(d, askThaw)),
+		httpapi.JSON("POST"+one+"/orders/{order}/approvals", http.StatusCreated, write, with(d, completeOrder)),
+		httpapi.JSON("GET /v1/staff/envelopes", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"township"}}, with(d, listEnvelopes)),
+		httpapi.JSON("POST /v1/staff/envelopes", http.StatusCreated, write, with(d, askEnvelope)),
+		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/approvals", http.StatusCreated, write, with(d, approveEnvelope)),
+		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/closure", http.StatusCreated, write, with(d, closeEnvelope)),
+	}
+}
+
+// with gives h what it needs from the world.
+func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
+	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) { return h(ctx, d, c) }
+}

@@ -1,0 +1,371 @@
+package decide
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/envelope"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/order"
+	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+// Tasks is one page of what is owed in the caller's divisions, the most urgent first.
+type Tasks struct {
+	Me    Me     `json:"me"`
+	Tasks []Task `json:"tasks"`
+	// Next is for ?after= and empty on the last page.
+	Next string `json:"next"`
+}
+
+// Me is who asks.
+type Me struct {
+	Staff string `json:"staff"`
+	Name  string `json:"name"`
+	Posts []Post `json:"posts"`
+}
+
+// Post is one role in one division.
+type Post struct {
+	Role         string `json:"role"`
+	RoleLabel    string `json:"role_label"`
+	Division     string `json:"division"`
+	DivisionName string `json:"division_name"`
+}
+
+// Task is one thing that somebody must do. It holds nothing personal.
+type Task struct {
+	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal"
+	Application string       `json:"application,omitempty"`
+	ID          string       `json:"id,omitempty"` // of the order, envelope or appeal
+	Division    string       `json:"division"`
+	Place       string       `json:"place"`
+	State       string       `json:"state"`
+	StateLabel  string       `json:"state_label"`
+	Cause       string       `json:"cause,omitempty"`
+	CauseLabel  string       `json:"cause_label,omitempty"`
+	Next        string       `json:"next_action"` // what is to be done
+	NextLabel   string       `json:"next_action_label"`
+	Mine        bool         `json:"mine"`    // the caller may do it
+	Recused     bool         `json:"recused"` // the caller must stand back
+	Deadline    Deadline     `json:"deadline"`
+	Holds       []HoldReason `json:"holds"`
+}
+
+// HoldReason is an open hold.
+type HoldReason struct {
+	ID    string `json:"id"`
+	Code  string `json:"code"`
+	Owner string `json:"owner"`
+	Due   string `json:"due"`
+}
+
+// steps are the next actions: what staff do, and its label.
+var steps = map[staff.Action]string{
+	staff.Propose: "提出先行救助意见", staff.Approve: "审批先行救助", staff.Explain: "补充说明情况", staff.ReleaseHold: "核实并处理暂缓",
+	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
+	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", answering: "答复异议",
+}
+
+// Steps that are nobody's action at this desk.
+const (
+	verifying staff.Action = "verify"
+	answering staff.Action = "answer_appeal"
+)
+
+// next is what is to be done with a now; "" when nothing is.
+func next(a application.Application) staff.Action {
+	if a.Held() {
+		return staff.ReleaseHold
+	}
+	return map[application.State]staff.Action{application.Accepted: verifying, application.Verified: staff.Propose,
+		application.Proposed: staff.Approve, application.Approved: staff.Explain}[a.State]
+}
+
+const (
+	defaultTasks = 50
+	mostTasks    = 100
+	lists        = 8 // read at once
+)
+
+// tasks lists what is owed in the caller's divisions and everything below them,
+// by the time it is owed.
+func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks, error) {
+	now := d.Now()
+	who, err := staff.Acting(ctx, d.Table, call.Principal.ID)
+	if err != nil {
+		return Tasks{}, err
+	}
+	roots := who.Holds(now)
+	if code := call.Query("division"); code != "" {
+		root, err := d.permitted(ctx, who, staff.ListTasks, civil.DivisionCode(code), now)
+		if err != nil {
+			return Tasks{}, err
+		}
+		roots = []civil.DivisionCode{root}
+	}
+	limit := defaultTasks
+	if text := call.Query("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostTasks {
+			return Tasks{}, ErrPage
+		}
+	}
+	after, err := decodeMark(call.Query("after"))
+	if err != nil {
+		return Tasks{}, err
+	}
+	items, err := d.owed(ctx, d.below(roots, now), after, limit+1)
+	if err != nil {
+		return Tasks{}, err
+	}
+	out := Tasks{Tasks: []Task{}}
+	if out.Me, err = d.me(ctx, who, now); err != nil {
+		return Tasks{}, err
+	}
+	if len(items) > limit {
+		items = items[:limit]
+		out.Next = markOf(items[limit-1]).encode()
+	}
+	for _, item := range items {
+		t, ok, err := d.task(ctx, who, item, now)
+		if err != nil {
+			return Tasks{}, err
+		}
+		if ok {
+			out.Tasks = append(out.Tasks, t)
+		}
+	}
+	return out, nil
+}
+
+// permitted is a division in which who may do action; anywhere else is
+// forbidden, whether there is such a division or not (X012).
+func (d Deps) permitted(ctx context.Context, who staff.Staff, action staff.Action, code civil.DivisionCode, now time.Time) (civil.DivisionCode, error) {
+	code, err := civil.ParseDivision(string(code))
+	if err != nil {
+		return "", staff.ErrNotAllowed
+	}
+	decision := staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: d.within(code, now), County: d.county(code, now)})
+	if !decision.Allow {
+		return "", d.tell(ctx, &denied{staff.ErrNotAllowed, who, action, application.Application{Township: code}, decision.Policies})
+	}
+	return code, nil
+}
+
+func (d Deps) county(code civil.DivisionCode, now time.Time) civil.DivisionCode {
+	v, _ := d.Tree.CountyOf(code, calendar.Today(now))
+	return v.Code
+}
+
+// below is the divisions and all in them down to the townships.
+func (d Deps) below(roots []civil.DivisionCode, now time.Time) []civil.DivisionCode {
+	var all []civil.DivisionCode
+	for _, code := range roots {
+		if slices.Contains(all, code) {
+			continue
+		}
+		all = append(all, code)
+		if code.Level() >= civil.TownshipLevel {
+			continue
+		}
+		for _, child := range d.Tree.Children(code, calendar.Today(now)) {
+			all = append(all, d.below([]civil.DivisionCode{child.Code}, now)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// mark is a position in the merged lists: only keys.
+type mark struct{ sk, pk, item string }
+
+func (m mark) compare(o mark) int {
+	return cmp.Or(cmp.Compare(m.sk, o.sk), cmp.Compare(m.pk, o.pk), cmp.Compare(m.item, o.item))
+}
+
+func (m mark) encode() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(m.sk + "\n" + m.pk + "\n" + m.item))
+}
+
+func decodeMark(s string) (mark, error) {
+	if s == "" {
+		return mark{}, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	parts := strings.Split(string(raw), "\n")
+	if err != nil || len(parts) != 3 || len(raw) > table.MaxKey {
+		return mark{}, ErrPage
+	}
+	return mark{parts[0], parts[1], parts[2]}, nil
+}
+
+func markOf(item table.Item) mark {
+	m := mark{pk: item.Key.PK, item: item.Key.SK}
+	for _, p := range item.Places {
+		if p.Index == table.ByWork {
+			m.sk = p.SK
+		}
+	}
+	return m
+}
+
+// owed is the first n items after a position in the lists of all divisions.
+func (d Deps) owed(ctx context.Context, divisions []civil.DivisionCode, after mark, n int) ([]table.Item, error) {
+	found := make([][]table.Item, len(divisions))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(lists)
+	for i, code := range divisions {
+		g.Go(func() (err error) {
+			found[i], err = d.list(ctx, code, after, n)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found...)
+	slices.SortFunc(all, func(a, b table.Item) int { return markOf(a).compare(markOf(b)) })
+	return all[:min(n, len(all))], nil
+}
+
+// list is the first n items after a position in the list of one division.
+func (d Deps) list(ctx context.Context, code civil.DivisionCode, after mark, n int) ([]table.Item, error) {
+	var items []table.Item
+	q := table.Query{Index: table.ByWork, PK: application.WorkList(code), From: after.sk, Limit: n}
+	for {
+		page, err := d.Table.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			if markOf(item).compare(after) > 0 {
+				items = append(items, item)
+			}
+		}
+		if page.Next == "" || len(items) >= n {
+			return items, nil
+		}
+		q.After = page.Next
+	}
+}
+
+func (d Deps) me(ctx context.Context, who staff.Staff, now time.Time) (Me, error) {
+	name, err := who.OpenName(ctx, d.Box)
+	if err != nil {
+		return Me{}, err
+	}
+	m := Me{Staff: who.ID, Name: name.Reveal(), Posts: []Post{}}
+	for _, g := range who.Grants {
+		if g.Current(now) {
+			m.Posts = append(m.Posts, Post{string(g.Role), g.Role.Label(), string(g.Division), d.name(g.Division, now)})
+		}
+	}
+	return m, nil
+}
+
+func (d Deps) name(code civil.DivisionCode, now time.Time) string {
+	v, _ := d.Tree.Find(code, calendar.Today(now))
+	return v.Name
+}
+
+// task is one item as a task; ok is false for one that this page does not know.
+func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now time.Time) (t Task, ok bool, err error) {
+	t.Holds = []HoldReason{}
+	var of string
+	switch {
+	case item.Key.SK == "HEAD":
+		a, err := application.Decode(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.State, t.StateLabel = "application", string(a.State), a.State.Label()
+		t.Deadline = deadline(a.Deadline, now)
+		return d.about(t, who, a, next(a), a.Actor(), nil, now), true, nil
+	case order.Is(item.Key):
+		o, err := order.Decode(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.ID, t.State, t.StateLabel = "order", o.ID, string(o.State), "待另一人确认"
+		t.Deadline = span(o.At, o.Due, now)
+		a, err := application.Get(ctx, d.Table, o.Application)
+		return d.about(t, who, a, seconds[o.Kind], o.Division, []string{o.Asked.ID, o.Asked.Person}, now), err == nil, err
+	case envelope.IsReview(item.Key):
+		r, err := envelope.DecodeReview(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.State, t.StateLabel = "review", "open", "待复核"
+		t.Deadline = span(r.At, r.Due, now)
+		t.Deadline.Provisional = r.Provisional
+		a, err := application.Get(ctx, d.Table, r.Application)
+		return d.about(t, who, a, staff.Review, r.Division, nil, now), err == nil, err
+	case strings.HasPrefix(item.Key.SK, application.AppealPrefix):
+		p, err := application.DecodeAppeal(item)
+		if err != nil {
+			return t, false, err
+		}
+		of, t.Kind, t.ID, t.State, t.StateLabel = p.Application, "appeal", p.ID, "open", "待答复"
+		t.Deadline = span(p.At, p.Due, now)
+		a, err := application.Get(ctx, d.Table, of)
+		return d.about(t, who, a, answering, p.Division, p.Not, now), err == nil, err
+	case envelope.Is(item.Key):
+		e, err := envelope.Decode(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.ID, t.Division, t.Place = "envelope", e.ID, string(e.Township), d.name(e.Township, now)
+		t.State, t.StateLabel, t.Next = string(e.State), e.State.Label(), string(staff.ApproveEnvelope)
+		t.NextLabel = steps[staff.ApproveEnvelope]
+		t.Deadline = span(e.AskedAt, e.Until, now)
+		t.Mine = staff.Authorize(staff.Request{Action: staff.ApproveEnvelope, Staff: who, At: now, Within: d.within(e.Township, now), County: e.County,
+			Earlier: []string{e.Asked.ID, e.Asked.Person}}).Allow
+		return t, true, nil
+	}
+	return t, false, nil
+}
+
+func span(from, at, now time.Time) Deadline {
+	return Deadline{Kind: application.ToDecide, From: clock(from), At: clock(at), ElapsedPercent: elapsed(from, at, now)}
+}
+
+// about completes t with what its application says of it, and whether the caller
+// may take the next step. For whoever must stand back nothing of the case is in it.
+func (d Deps) about(t Task, who staff.Staff, a application.Application, step staff.Action, division civil.DivisionCode, earlier []string, now time.Time) Task {
+	t.Division, t.Place, t.Next, t.NextLabel = string(division), d.name(a.Place, now), string(step), steps[step]
+	r := staff.Request{Action: staff.ReadApplication, Staff: who, At: now, Within: d.within(a.Township, now), County: a.County,
+		Application: &a, Earlier: earlier}
+	if !staff.Authorize(r).Allow {
+		t.Recused = true
+		return t
+	}
+	t.Application, t.Cause, t.CauseLabel = a.ID, string(a.Cause), a.Cause.Chinese()
+	for _, h := range a.Holds {
+		if h.Lifted == nil {
+			t.Holds = append(t.Holds, HoldReason{h.ID, h.Code, h.Owner, clock(h.Due)})
+			if step == staff.ReleaseHold && r.Earlier == nil {
+				r.Earlier = []string{h.Placed.ID, h.Placed.Person}
+			}
+		}
+	}
+	if a.Proposal != nil {
+		r.Authority = a.Proposal.Authority
+		if step == staff.Approve {
+			r.Earlier = []string{a.Proposal.By.ID, a.Proposal.By.Person}
+		}
+	}
+	r.Action = step
+	t.Mine = step != verifying && step != answering && staff.Authorize(r).Allow
+	return t
+}
