@@ -10,20 +10,24 @@ import (
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
-// memory is a shelf of ordered maps under one lock.
+// memory is a shelf of ordered maps under one lock, one map for each partition:
+// nothing reads across partitions, and a small map stays in the processor's
+// cache where one large map would miss at every comparison.
 type memory struct {
 	set  settings
 	feed *feed
 
 	mu       sync.RWMutex
-	byKey    btree.Map[string, *table.Item]
-	byMark   btree.Map[string, struct{}]
+	byKey    partitions[*table.Item]
+	byMark   partitions[struct{}]
 	log      []*table.Item // changes after dropped, oldest first
 	dropped  uint64
 	nextRake time.Time
 }
 
-func newMemory(set settings, f *feed) *memory { return &memory{set: set, feed: f} }
+func newMemory(set settings, f *feed) *memory {
+	return &memory{set: set, feed: f, byKey: partitions[*table.Item]{}, byMark: partitions[struct{}]{}}
+}
 
 func (m *memory) view() (view, func(), error) {
 	m.mu.RLock()
@@ -31,26 +35,58 @@ func (m *memory) view() (view, func(), error) {
 }
 
 func (m *memory) item(key string) (*table.Item, error) {
-	it, _ := m.byKey.Get(key)
-	return it, nil
+	return m.byKey.get(itemStem(key), key), nil
 }
 
 func (m *memory) items(from, to string, reverse bool, yield func(string, *table.Item) bool) error {
-	walk(&m.byKey, from, to, reverse, yield)
+	m.byKey.walk(itemStem(from), from, to, reverse, yield)
 	return nil
 }
 
 func (m *memory) marks(from, to string, reverse bool, yield func(string) bool) error {
-	walk(&m.byMark, from, to, reverse, func(k string, _ struct{}) bool { return yield(k) })
+	m.byMark.walk(markStem(from), from, to, reverse, func(k string, _ struct{}) bool { return yield(k) })
 	return nil
 }
 
-func walk[V any](m *btree.Map[string, V], from, to string, reverse bool, yield func(string, V) bool) {
-	if !reverse {
-		m.Ascend(from, func(k string, v V) bool { return k < to && yield(k, v) })
+// partitions are ordered maps by stem, the part of an ordered key that all keys
+// of one partition begin with.
+type partitions[V any] map[string]*btree.Map[string, V]
+
+func (p partitions[V]) get(stem, key string) (v V) {
+	if m := p[stem]; m != nil {
+		v, _ = m.Get(key)
+	}
+	return v
+}
+
+func (p partitions[V]) set(stem, key string, v V) {
+	m := p[stem]
+	if m == nil {
+		m = &btree.Map[string, V]{}
+		p[stem] = m
+	}
+	m.Set(key, v)
+}
+
+func (p partitions[V]) remove(stem, key string) {
+	m := p[stem]
+	if m == nil {
 		return
 	}
-	m.Descend(to, func(k string, v V) bool { return k == to || k >= from && yield(k, v) })
+	if m.Delete(key); m.Len() == 0 {
+		delete(p, stem)
+	}
+}
+
+func (p partitions[V]) walk(stem, from, to string, reverse bool, yield func(string, V) bool) {
+	m := p[stem]
+	switch {
+	case m == nil:
+	case reverse:
+		m.Descend(to, func(k string, v V) bool { return k == to || k >= from && yield(k, v) })
+	default:
+		m.Ascend(from, func(k string, v V) bool { return k < to && yield(k, v) })
+	}
 }
 
 func (m *memory) transact(_ context.Context, writes []table.Write) error {
@@ -85,13 +121,13 @@ func (m *memory) write(writes []table.Write) (last uint64, err error) {
 
 func (m *memory) apply(c change) {
 	if c.new == nil {
-		m.byKey.Delete(c.key)
+		m.byKey.remove(itemStem(c.key), c.key)
 	} else {
-		m.byKey.Set(c.key, c.new)
+		m.byKey.set(itemStem(c.key), c.key, c.new)
 	}
 	moveMarks(c,
-		func(mark string) { m.byMark.Delete(mark) },
-		func(mark string) { m.byMark.Set(mark, struct{}{}) })
+		func(mark string) { m.byMark.remove(markStem(mark), mark) },
+		func(mark string) { m.byMark.set(markStem(mark), mark, struct{}{}) })
 }
 
 // rake forgets expired items, at most once a second of the store's clock.

@@ -74,6 +74,19 @@ func markedItem(mark string) (string, error) {
 	return mark, nil
 }
 
+// itemStem is what all items of one partition begin with.
+func itemStem(key string) string { return key[:strings.Index(key, end)+len(end)] }
+
+// markStem is what all marks of one partition of one index begin with; all
+// expiry marks are one partition.
+func markStem(mark string) string {
+	first := strings.Index(mark, end) + len(end)
+	if first == len(end) {
+		return end
+	}
+	return mark[:first+strings.Index(mark[first:], end)+len(end)]
+}
+
 // marksOf lists every mark of an item, places and expiry.
 func marksOf(it *table.Item, key string) []string {
 	if it == nil || len(it.Places) == 0 && it.Expires.IsZero() {
