@@ -228,7 +228,11 @@ func (x *exchange) run() (answer, error) {
 		}
 	}
 	ctx := telemetry.WithTrace(x.r.Context(), x.id)
-	return x.route.serve(ctx, req, x.r.Header)
+	ans, err := x.route.serve(ctx, req, x.r.Header)
+	if err == nil && (ans.status < 200 || ans.status > 599) {
+		return answer{}, fmt.Errorf("httpapi: %s answered with status %d", x.route.Pattern, ans.status)
+	}
+	return ans, err
 }
 
 // query refuses every parameter that is not named (X111), and tokens by name,

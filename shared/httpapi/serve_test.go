@@ -110,6 +110,17 @@ func TestAnswers(t *testing.T) {
 		httpapi.JSON("GET /token", 200, anyone, func(_ context.Context, c httpapi.Call[httpapi.None]) (string, error) { return c.Token.Reveal(), nil }),
 		httpapi.JSON("GET /both", 200, httpapi.Options{Caller: httpapi.SignedIn}, func(_ context.Context, c httpapi.Call[httpapi.None]) (string, error) { return c.Principal.ID, nil }),
 	)
+	unset := newWorld(t, nil,
+		httpapi.JSON("GET /reply", 200, anyone, func(context.Context, httpapi.Call[httpapi.None]) (httpapi.Reply[string], error) {
+			return httpapi.Reply[string]{}, nil
+		}),
+		httpapi.Raw("GET /raw", anyone, func(context.Context, httpapi.RawCall) (httpapi.RawAnswer, error) { return httpapi.RawAnswer{}, nil }),
+	)
+	for _, path := range []string{"/reply", "/raw"} {
+		if r := unset.call("GET", path, "", ""); r.status != 500 || r.problem.Code != "internal" || strings.Contains(unset.log(), "panic") {
+			t.Errorf("%s without a status: %d %s", path, r.status, r.body)
+		}
+	}
 	for body, status := range map[string]int{"": 204, "{}": 204, "{\"a\":1}": 400, "[]": 400, "x": 400} {
 		if r := w.call("POST", "/none", "", body); r.status != status {
 			t.Errorf("body %q: %d", body, r.status)

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,11 @@ func guard(_ []string, a slog.Attr) slog.Attr {
 			return slog.Any(a.Key, slog.GroupValue(describe(v)...))
 		case []byte:
 			return slog.String(a.Key, redact.Shown)
+		default:
+			// What the handler would write of a list or a struct is looked at as well.
+			if raw, err := json.Marshal(v); err != nil || longDigits(string(raw)) {
+				return slog.String(a.Key, redact.Shown)
+			}
 		}
 	}
 	return a

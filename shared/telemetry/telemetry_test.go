@@ -41,7 +41,8 @@ func TestP01PersonalDataIsNotWritten(t *testing.T) {
 	for _, secret := range []string{id, strings.ToLower(id), phone, card, "王小明 " + id, "(" + phone + ")", "tel:" + phone, "+86" + phone} {
 		log.Info(secret)
 		log.Info("m", "v", secret, "err", errors.New(secret), "wrapped", fmt.Errorf("x: %w", conflict.Because(errors.New(secret))),
-			"bytes", []byte(secret), slog.Group("g", "in", secret), "text", redact.New(secret))
+			"bytes", []byte(secret), slog.Group("g", "in", secret), "text", redact.New(secret),
+			"list", []string{"a", secret}, "struct", struct{ A map[string]string }{map[string]string{secret: "x"}}, "func", func() {})
 		log.With("with", secret).Info("m")
 	}
 	for _, secret := range []string{id[:17], phone, card, "MTEwMTAx"} {
