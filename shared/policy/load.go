@@ -158,7 +158,7 @@ func (l *loader) merge(f *file) {
 			f.broken = true
 			return
 		}
-		if f.first.Before(base.first) {
+		if !f.first.IsZero() && f.first.Before(base.first) {
 			l.problem(f.id, "inherits", "inherits_later", "%s is not in force yet on %s", base.id, f.first)
 		}
 		inherit(reflect.ValueOf(&f.merged).Elem(), reflect.ValueOf(base.merged))
@@ -260,7 +260,7 @@ func (l *loader) stale(f *file, later []*file) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.files)) {
 		next := l.files[id]
-		if next.broken || next.Region != base.Region || !next.first.After(base.first) || next.first.Before(f.first) {
+		if next.broken || next.Base != base.Base || next.Region != base.Region || !next.first.After(base.first) || next.first.Before(f.first) {
 			continue
 		}
 		ended := !f.last.IsZero() && f.last.Before(next.first) || len(later) > 0 && !later[0].first.After(next.first)

@@ -46,6 +46,9 @@ func (l *loader) read(id string, raw []byte) *file {
 			l.problem(id, "", "yaml", "%v", err)
 		}
 	}
+	if f.broken && f.Region == "" {
+		return f // nothing was decoded, which was said
+	}
 	l.head(f)
 	return f
 }
