@@ -109,9 +109,10 @@ func (c Caller) Do(ctx context.Context, method, url string, header http.Header, 
 	// Asking for identity stops net/http from unpacking a small gzip into
 	// gigabytes behind the limit.
 	req.Header.Set("Accept-Encoding", "identity")
-	// A body that net/http could rewind it would send again by itself after a
-	// broken connection, and a POST would go out twice under one nonce.
-	req.GetBody = nil
+	// net/http sends again by itself after a broken connection whatever it can
+	// rewind, a GET included. The second copy would carry a spent nonce, or do
+	// twice what was to be done once, so it gets a body that cannot be rewound.
+	req.Body, req.GetBody = io.NopCloser(bytes.NewReader(body)), nil
 	hc := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if c.HTTP != nil {
 		hc.Transport = c.HTTP.Transport
