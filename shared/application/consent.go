@@ -130,10 +130,11 @@ func (p Particulars) guardian(relation Relation, of string, on civil.Day) (strin
 	return "", false
 }
 
-// Consent is what comes of g for this application: g.Role must exist. ok is
-// false when g is for a minor and nobody here may sign for one.
-func (p Particulars) Consent(blind *seal.Blind, id string, relation Relation, g Agreement, account string, at time.Time, on civil.Day) (Consent, bool) {
-	c := Consent{Person: p.Ref(blind, id, g.Role), Document: g.Document, Text: PaperText, Signer: Family, Account: account, At: at}
+// Consent is what comes of g, given through account on the day on, for this
+// application: g.Role must exist in p. ok is false when g is for a minor and
+// nobody here may sign for one.
+func (a Application) Consent(blind *seal.Blind, p Particulars, g Agreement, account string, at time.Time, on civil.Day) (c Consent, ok bool) {
+	c = Consent{Person: a.Ref(blind, p, g.Role), Document: g.Document, Text: PaperText, Signer: Family, Account: account, At: at}
 	if w := Authorisation(); g.Document == w.SHA256 {
 		c.Text = w.Version
 	}
@@ -144,12 +145,12 @@ func (p Particulars) Consent(blind *seal.Blind, id string, relation Relation, g 
 	who, _ := p.Person(g.Role)
 	switch {
 	case who.minor(on):
-		role, ok := p.guardian(relation, g.Role, on)
+		role, ok := p.guardian(a.Relation, g.Role, on)
 		if !ok {
 			return c, false
 		}
-		c.Signer, c.Guardian = Guardian, p.Ref(blind, id, role)
-	case c.Person == p.Ref(blind, id, asks):
+		c.Signer, c.Guardian = Guardian, a.Ref(blind, p, role)
+	case c.Person == a.Ref(blind, p, asks):
 		c.Signer = Own
 	}
 	return c, true

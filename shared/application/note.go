@@ -35,4 +35,3 @@ func OpenNote(ctx context.Context, box *seal.Box, e event.Event) (redact.Text, e
 	}
 	return redact.New(string(plain)), nil
 }
-

@@ -119,17 +119,25 @@ func (p Particulars) Payee() Person {
 	return p.Subject
 }
 
-// Ref is the keyed reference of whoever has role in the application id.
-func (p Particulars) Ref(blind *seal.Blind, id, role string) string {
+// Ref is the keyed reference by which a knows whoever has role in p: the one
+// among a.People, although the blind key has changed since, or the current one.
+func (a Application) Ref(blind *seal.Blind, p Particulars, role string) string {
 	who, _ := p.Person(role)
-	return PersonRef(blind, who.Paper, id+"/"+role)
+	refs := PersonRefs(blind, who.Paper, a.ID+"/"+role)
+	for _, ref := range refs {
+		if slices.Contains(a.People, ref) {
+			return ref
+		}
+	}
+	return refs[0]
 }
 
-// People is the keyed references of everybody named, each once, the subject first.
-func (p Particulars) People(blind *seal.Blind, id string) []string {
+// Refs is the keyed references of everybody named in p, each once, the subject
+// first: what Application.People holds.
+func (a Application) Refs(blind *seal.Blind, p Particulars) []string {
 	var refs []string
 	for _, role := range p.Roles() {
-		if ref := p.Ref(blind, id, role); !slices.Contains(refs, ref) {
+		if ref := a.Ref(blind, p, role); !slices.Contains(refs, ref) {
 			refs = append(refs, ref)
 		}
 	}

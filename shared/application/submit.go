@@ -51,7 +51,7 @@ func (s Submission) Problems() fault.Fields {
 	if !slices.Contains(Relations(), s.Relation) {
 		f.Add("/relation", "relation", "请选择您与求助人的关系。")
 	}
-	return append(f, s.Particulars.consentProblems(s.Relation, s.Consents, s.Day, "/consents")...)
+	return append(f, s.Particulars.ConsentProblems(s.Relation, s.Consents, s.Day)...)
 }
 
 // Problems says what is wrong with p for somebody who asks as relation.
@@ -115,10 +115,10 @@ func (p Particulars) payeeProblems(relation Relation, on civil.Day) (f fault.Fie
 	return f
 }
 
-// consentProblems says what is wrong with consents, whose list is at pointer.
-func (p Particulars) consentProblems(relation Relation, consents []Agreement, on civil.Day, pointer string) (f fault.Fields) {
+// ConsentProblems says what is wrong with consents, at pointers below "/consents".
+func (p Particulars) ConsentProblems(relation Relation, consents []Agreement, on civil.Day) (f fault.Fields) {
 	for i, g := range consents {
-		at := fmt.Sprintf("%s/%d", pointer, i)
+		at := fmt.Sprintf("/consents/%d", i)
 		switch {
 		case !slices.Contains(p.Verified(), g.Role):
 			f.Add(at+"/person", "no-such-person", "只需求助人和共同生活的家庭成员同意核对。")
@@ -170,10 +170,8 @@ type With[Out any] struct {
 func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box *seal.Box, s Submission, req Request, with func(Application, event.Event) (With[Out], error)) (Answer, error) {
 	var last error
 	for range tries {
-		if _, found, err := t.Get(ctx, Key(s.ID)); err != nil {
-			return Answer{}, stored(err)
-		} else if found {
-			return Replay(ctx, t, s.ID, 1, req)
+		if answer, found, err := Submitted(ctx, t, s.ID, req); found || err != nil {
+			return answer, err
 		}
 		a := s.application(blind)
 		marks, err := a.mark(ctx, t, s.refs(blind), s.HoldDue)
@@ -183,7 +181,7 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 		if err != nil {
 			return Answer{}, err
 		}
-		by := event.Actor{Kind: event.Citizen, ID: s.Account, Person: s.asker(blind)}
+		by := event.Actor{Kind: event.Citizen, ID: s.Account, Person: a.Ref(blind, s.Particulars, s.asker())}
 		e := a.Event("accepted", by, s.At)
 		w, err := with(a, e)
 		if err != nil {
@@ -194,7 +192,7 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 		for k, v := range w.Facts {
 			e.Facts[k] = v
 		}
-		also, err := s.papers(ctx, blind, box)
+		also, err := s.papers(ctx, blind, box, a)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -218,12 +216,28 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 	return Answer{}, ErrUnavailable.Because(last)
 }
 
+// Submitted is the answer that the request which made the application id got;
+// found is false when there is none yet. Ask it before judging a submission: what
+// was accepted once stays accepted, whatever the rules have become.
+func Submitted(ctx context.Context, t table.Store, id string, req Request) (answer Answer, found bool, err error) {
+	_, found, err = t.Get(ctx, Key(id))
+	if err != nil {
+		return Answer{}, false, stored(err)
+	}
+	if !found {
+		return Answer{}, false, nil
+	}
+	answer, err = Replay(ctx, t, id, 1, req)
+	return answer, true, err
+}
+
 // application is version 1.
 func (s Submission) application(blind *seal.Blind) Application {
 	p := s.Particulars
 	a := Application{ID: s.ID, Version: 1, Track: s.Track, State: Accepted, Township: s.Township, Place: s.Place, County: s.County,
-		Cause: s.Cause, Relation: s.Relation, Account: s.Account, Subject: p.Ref(blind, s.ID, RoleSubject),
-		People: p.People(blind, s.ID), Trace: s.Trace, AcceptedAt: s.At, Deadline: s.Deadline}
+		Cause: s.Cause, Relation: s.Relation, Account: s.Account, Trace: s.Trace, AcceptedAt: s.At, Deadline: s.Deadline}
+	a.Subject = a.Ref(blind, p, RoleSubject)
+	a.People = a.Refs(blind, p)
 	if !p.Account.Empty() {
 		a.Payee = AccountRef(blind, p.Account)
 	}
@@ -235,23 +249,23 @@ func (s Submission) refs(blind *seal.Blind) []string {
 	return PersonRefs(blind, s.Particulars.Subject.Paper, s.ID+"/"+RoleSubject)
 }
 
-// asker is the keyed reference of whoever files.
-func (s Submission) asker(blind *seal.Blind) string {
+// asker is the role of whoever files.
+func (s Submission) asker() string {
 	if s.Particulars.Applicant != nil {
-		return s.Particulars.Ref(blind, s.ID, RoleApplicant)
+		return RoleApplicant
 	}
-	return s.Particulars.Ref(blind, s.ID, RoleSubject)
+	return RoleSubject
 }
 
 // papers is the sealed particulars and the consents.
-func (s Submission) papers(ctx context.Context, blind *seal.Blind, box *seal.Box) ([]table.Write, error) {
+func (s Submission) papers(ctx context.Context, blind *seal.Blind, box *seal.Box, a Application) ([]table.Write, error) {
 	item, err := s.Particulars.Seal(ctx, box, s.ID, 1)
 	if err != nil {
 		return nil, err
 	}
 	writes := []table.Write{table.Put{Item: item}}
 	for _, g := range s.Consents {
-		c, ok := s.Particulars.Consent(blind, s.ID, s.Relation, g, s.Account, s.At, s.Day)
+		c, ok := a.Consent(blind, s.Particulars, g, s.Account, s.At, s.Day)
 		if !ok {
 			continue // Problems names it
 		}

@@ -1,0 +1,123 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/redact"
+)
+
+// PersonIn is one person as typed.
+type PersonIn struct {
+	Name  redact.Text `json:"name" api:"required,max=120"`
+	Paper PaperIn     `json:"paper" api:"required"`
+	Phone redact.Text `json:"phone" api:"max=40"`
+}
+
+// PaperIn is an identity paper as typed. Kind is one of civil.PaperKinds; with
+// "none" there is no number.
+type PaperIn struct {
+	Kind   string      `json:"kind" api:"required,max=40"`
+	Number redact.Text `json:"number" api:"max=60"`
+}
+
+// MemberIn is somebody who lives with the subject.
+type MemberIn struct {
+	PersonIn
+	Kinship string `json:"relation" api:"required,enum=spouse|child|parent|sibling|grandparent|grandchild|other"`
+}
+
+// PayeeIn is where the money shall go. Holder is the role whose account it is:
+// "subject", or for a minor the guardian's.
+type PayeeIn struct {
+	Account redact.Text `json:"account" api:"required,max=60"`
+	Holder  string      `json:"holder" api:"max=40"`
+}
+
+// ConsentIn is one person's agreement. Person is a role: "subject" or
+// "members/0".
+type ConsentIn struct {
+	Person   string `json:"person" api:"required,max=40"`
+	Document string `json:"document_sha256" api:"required,min=64,max=64"`
+	Agreed   bool   `json:"agreed" api:"required"`
+}
+
+// reader turns what was typed into checked values and gathers what is wrong.
+type reader struct {
+	fields fault.Fields
+	today  civil.Day
+}
+
+// note adds what a parser says about the value at pointer.
+func (r *reader) note(pointer string, err error) {
+	if p, ok := errors.AsType[civil.Problem](err); ok {
+		r.fields.Add(pointer, p.Code, p.Detail)
+	}
+}
+
+func (r *reader) paper(at string, in PaperIn) civil.Paper {
+	p, err := civil.ParsePaper(civil.PaperKind(in.Kind), in.Number.Reveal(), r.today)
+	if pr, ok := errors.AsType[civil.Problem](err); ok && pr.Code == "paper_kind" {
+		r.note(at+"/kind", err)
+	} else {
+		r.note(at+"/number", err)
+	}
+	return p
+}
+
+func (r *reader) person(at string, in PersonIn) application.Person {
+	var p application.Person
+	var err error
+	p.Name, err = civil.ParseName(in.Name.Reveal())
+	r.note(at+"/name", err)
+	p.Paper = r.paper(at+"/paper", in.Paper)
+	p.Phone = r.phone(at+"/phone", in.Phone)
+	return p
+}
+
+// phone may be empty: many of the people who need help have none.
+func (r *reader) phone(at string, in redact.Text) civil.Phone {
+	if in.Empty() {
+		return civil.Phone{}
+	}
+	p, err := civil.ParsePhone(in.Reveal())
+	r.note(at, err)
+	return p
+}
+
+func (r *reader) members(in []MemberIn) []application.Member {
+	var all []application.Member
+	for i, m := range in {
+		all = append(all, application.Member{Person: r.person(fmt.Sprintf("/members/%d", i), m.PersonIn), Kinship: application.Kinship(m.Kinship)})
+	}
+	return all
+}
+
+func (r *reader) payee(in *PayeeIn) (civil.Account, string) {
+	if in == nil {
+		return civil.Account{}, ""
+	}
+	a, err := civil.ParseAccount(in.Account.Reveal())
+	r.note("/payee/account", err)
+	return a, in.Holder
+}
+
+// consents reads agreements. Known are the SHA-256 of what one may agree to.
+func (r *reader) consents(in []ConsentIn, known []string) []application.Agreement {
+	var all []application.Agreement
+	for i, c := range in {
+		at := fmt.Sprintf("/consents/%d", i)
+		if !c.Agreed {
+			r.fields.Add(at+"/agreed", "not-agreed", "不同意的人不用填写；是否同意由本人决定。")
+		}
+		if !slices.Contains(known, c.Document) {
+			r.fields.Add(at+"/document_sha256", "document-unknown", "授权书已更新或没有上传，请重新打开页面阅读后再同意。")
+		}
+		all = append(all, application.Agreement{Role: c.Person, Document: c.Document})
+	}
+	return all
+}

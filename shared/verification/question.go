@@ -1,0 +1,111 @@
+package verification
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/seal"
+)
+
+// Source is one register of the catalogue, as far as verification cares.
+type Source struct {
+	ID    string
+	Basis string // legal basis
+}
+
+// meanings says which source of the rules each register of the catalogue is. A
+// register that is not here is asked all the same and written into the trace
+// under its own id.
+var meanings = map[string]string{
+	"household":        policy.SourceIdentity,
+	"death":            policy.SourceDeath,
+	"marriage":         policy.SourceMarriage,
+	"low_income":       policy.SourceAssistance,
+	"earlier_aid":      policy.SourceReliefHistory,
+	"social_insurance": policy.SourceSocialInsurance,
+	"unemployment":     policy.SourceUnemployment,
+	"near_relative":    policy.SourceKin,
+}
+
+// Meaning is the source of the rules that register id is.
+func Meaning(id string) string {
+	if m, ok := meanings[id]; ok {
+		return m
+	}
+	return id
+}
+
+// Covered lists the sources of the rules that lookups answer, so that nobody is
+// asked for what they can (Law art. 62).
+func Covered() []string {
+	var all []string
+	for _, m := range meanings {
+		all = append(all, m)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Case is an application with everything that verification reads of it.
+type Case struct {
+	application.Application
+	Particulars application.Particulars
+	Consents    map[string]application.Consent
+	Checks      Checks
+}
+
+// Question is one lookup that is to be made. Before is the check it replaces;
+// its Version is 0 when there is none.
+type Question struct {
+	Case    string
+	Person  string // keyed reference
+	Source  string
+	Basis   string
+	Consent string
+	Name    civil.Name
+	ID      civil.IDNumber
+	// Number is derived, so that asking again is the same question.
+	Number string
+	Round  int
+	Before Check
+}
+
+// Questions are the lookups still to be made at now: of everybody whose
+// circumstances count and who agreed, in every source whose answer is missing or
+// too old. Whoever did not agree is not asked about, anywhere.
+func (c Case) Questions(blind *seal.Blind, sources []Source, now time.Time) []Question {
+	var all []Question
+	for _, role := range c.Particulars.Verified() {
+		who, _ := c.Particulars.Person(role)
+		ref := c.Ref(blind, c.Particulars, role)
+		consent, agreed := c.Consents[ref]
+		number, has := who.Paper.IDNumber()
+		if !agreed || !has {
+			continue
+		}
+		for _, s := range sources {
+			before := c.Checks[Key(c.ID, ref, s.ID)]
+			if before.settled(now) {
+				continue
+			}
+			round := before.Round
+			if before.Outcome.Answered() || before.Outcome == policy.Expired {
+				round++ // the same number would bring the same old answer
+			}
+			all = append(all, Question{Case: c.ID, Person: ref, Source: s.ID, Basis: s.Basis, Consent: consent.Document, Name: who.Name, ID: number,
+				Number: ident.Derive("lookup", c.ID, ref, s.ID, fmt.Sprint(round)), Round: round, Before: before})
+		}
+	}
+	return all
+}
+
+// Answered is the check that comes of q.
+func (q Question) Answered(o policy.CheckOutcome, facts map[string]string, fetched, until time.Time, evidence, why string) Check {
+	return Check{Person: q.Person, Source: q.Source, Round: q.Round, Outcome: o, Facts: facts, FetchedAt: fetched, ValidUntil: until,
+		Evidence: evidence, Why: why, Basis: q.Basis, Consent: q.Consent, Version: q.Before.Version}
+}
