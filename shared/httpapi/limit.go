@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"math"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,10 +16,17 @@ type Limiter interface {
 	Missed(key string)
 }
 
+// What keys begin with, beside the kinds of principal.
+const (
+	fromAddress = "address#" // a caller who is not signed in
+	nowhere     = "nowhere#" // an address asking for paths that no route has
+)
+
 // Limits configure a MemoryLimiter. Zero values take the defaults beside them.
 type Limits struct {
 	PerSecond float64       // requests a second: 10
 	Burst     int           // requests at once: 40
+	Sharing   int           // people behind one address, which may ask that much more: 25
 	Misses    int           // answers "not found" in Window before refusing: 20
 	Window    time.Duration // 1 min
 	Callers   int           // remembered at once: 20,000
@@ -52,6 +60,9 @@ func NewMemoryLimiter(l Limits, now func() time.Time) *MemoryLimiter {
 	if l.Burst <= 0 {
 		l.Burst = 40
 	}
+	if l.Sharing <= 0 {
+		l.Sharing = 25
+	}
 	if l.Misses <= 0 {
 		l.Misses = 20
 	}
@@ -76,7 +87,8 @@ func (m *MemoryLimiter) Allow(key string) (time.Duration, error) {
 		}
 	}
 	if c.tokens < 1 {
-		return time.Duration((1 - c.tokens) / m.limits.PerSecond * float64(time.Second)), ErrSlowDown
+		perSecond, _ := m.rate(key)
+		return time.Duration((1 - c.tokens) / perSecond * float64(time.Second)), ErrSlowDown
 	}
 	c.tokens--
 	return 0, nil
@@ -93,13 +105,24 @@ func (m *MemoryLimiter) Missed(key string) {
 	c.misses = append(c.misses, m.now())
 }
 
+// rate is how many requests a second key may make, and how many at once. A whole
+// shelter, or a mobile network, may come from one address to sign in.
+func (m *MemoryLimiter) rate(key string) (perSecond, burst float64) {
+	share := 1.0
+	if strings.HasPrefix(key, fromAddress) {
+		share = float64(m.limits.Sharing)
+	}
+	return m.limits.PerSecond * share, float64(m.limits.Burst) * share
+}
+
 // caller is the refilled bucket of key. It needs m.mu.
 func (m *MemoryLimiter) caller(key string) *caller {
 	now := m.now()
+	perSecond, burst := m.rate(key)
 	c, ok := m.young[key]
 	if !ok {
 		if c, ok = m.old[key]; !ok {
-			c = &caller{tokens: float64(m.limits.Burst), seen: now}
+			c = &caller{tokens: burst, seen: now}
 		}
 		if len(m.young) >= m.limits.Callers {
 			m.young, m.old = map[string]*caller{}, m.young
@@ -107,7 +130,7 @@ func (m *MemoryLimiter) caller(key string) *caller {
 		m.young[key] = c
 	}
 	if passed := now.Sub(c.seen); passed > 0 {
-		c.tokens = math.Min(float64(m.limits.Burst), c.tokens+passed.Seconds()*m.limits.PerSecond)
+		c.tokens = math.Min(burst, c.tokens+passed.Seconds()*perSecond)
 		c.seen = now
 	}
 	return c

@@ -163,7 +163,8 @@ func cleaned(p string) string {
 func (a *api) missing(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	x := &exchange{a: a, w: w, r: r, began: a.cfg.Now(), id: a.cfg.IDs.New(),
 		lang: language(r.Header.Get("Accept-Language"), a.cfg.Language)}
-	x.key = address(r.RemoteAddr)
+	// Counted apart, so that one scanner does not keep his neighbours from signing in.
+	x.key = nowhere + address(r.RemoteAddr)
 	err := x.allow()
 	if err == nil {
 		err = f
@@ -300,7 +301,7 @@ func (x *exchange) identify(req *Request) error {
 	}
 	token, given := bearer(x.r.Header)
 	req.Token = redact.New(token)
-	x.key = address(x.r.RemoteAddr)
+	x.key = fromAddress + address(x.r.RemoteAddr)
 	if caller == Anyone {
 		return x.allow()
 	}
@@ -363,7 +364,7 @@ func address(remote string) string {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return "address#"
+		return ""
 	}
 	ip = ip.Unmap().WithZone("")
 	if ip.Is6() {
@@ -371,7 +372,7 @@ func address(remote string) string {
 			ip = p.Addr()
 		}
 	}
-	return "address#" + ip.String()
+	return ip.String()
 }
 
 func idempotencyKey(h http.Header) (string, error) {

@@ -184,6 +184,9 @@ func TestX002X099EnumerationIsCutOff(t *testing.T) {
 	if r := w.call("GET", "/v1/lookup", "", ""); r.status != 429 {
 		t.Errorf("anonymous probing: %d", r.status)
 	}
+	if r := w.call("GET", "/v1/applications/mine", "", ""); r.status != 401 {
+		t.Errorf("a neighbour at the scanner's address: %d", r.status)
+	}
 	if r := w.call("GET", "/v1/applications/mine", citizen, "", "X-Forwarded-For: 9.9.9.9"); r.status != 200 {
 		t.Errorf("a signed-in caller at the same address: %d", r.status)
 	}
@@ -219,6 +222,29 @@ func TestTokenBucket(t *testing.T) {
 	now = now.Add(-time.Hour) // a clock that goes back gives nothing
 	if _, err := m.Allow("a"); err == nil {
 		t.Error("a clock going back refilled the bucket")
+	}
+}
+
+func TestAnAddressIsSharedByManyPeople(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000, 0)
+	m := httpapi.NewMemoryLimiter(httpapi.Limits{PerSecond: 2, Burst: 1, Sharing: 3}, func() time.Time { return now })
+	w := newWorld(t, m, grants()...)
+	for i, want := range []int{401, 401, 401, 429} {
+		if r := w.call("GET", "/v1/grants", "", ""); r.status != want {
+			t.Errorf("request %d: %d", i, r.status)
+		}
+	}
+	if a, b := w.call("GET", "/v1/grants", citizen, ""), w.call("GET", "/v1/grants", citizen, ""); a.status != 200 || b.status != 429 || b.problem.Code != "slow-down" || b.header.Get("Retry-After") != "1" {
+		t.Errorf("one person: %d, then %d %s", a.status, b.status, b.body)
+	}
+	if r := w.call("GET", "/v1/grants", "wrong-token", ""); r.status != 429 {
+		t.Errorf("guessing tokens: %d", r.status)
+	}
+	for range 50 { // a provider is never slowed down (X077)
+		if r := w.call("POST", "/v1/callbacks/bank", "", "x"); r.status != 200 {
+			t.Fatalf("callback: %d", r.status)
+		}
 	}
 }
 
