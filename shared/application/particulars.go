@@ -119,6 +119,13 @@ func (p Particulars) Payee() Person {
 	return p.Subject
 }
 
+// Ref is the keyed reference of whoever has role, under the current key.
+// Application.Ref is the one that an application of an earlier key knows.
+func (p Particulars) Ref(blind *seal.Blind, id, role string) string {
+	who, _ := p.Person(role)
+	return PersonRef(blind, who.Paper, id+"/"+role)
+}
+
 // Ref is the keyed reference by which a knows whoever has role in p: the one
 // among a.People, although the blind key has changed since, or the current one.
 func (a Application) Ref(blind *seal.Blind, p Particulars, role string) string {
