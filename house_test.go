@@ -132,8 +132,11 @@ func report(t *testing.T, why string, breaches []string) {
 	}
 }
 
+// suites are folders that only tests import: contract suites, fakes, checkers.
+const suites = "shared/*/*test/... test/..."
+
 // within reports whether dir is one of patterns: "a/b" is itself, "a/b/..." is
-// it and everything below, and a "*" stands for one path element.
+// it and everything below, and each element is matched as path.Match does.
 func within(dir string, patterns ...string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		base, below := strings.CutSuffix(p, "/...")
@@ -145,7 +148,7 @@ func within(dir string, patterns ...string) bool {
 			return false
 		}
 		for i, w := range want {
-			if w != "*" && w != have[i] {
+			if ok, err := path.Match(w, have[i]); err != nil || !ok {
 				return false
 			}
 		}
@@ -165,6 +168,8 @@ func TestWithin(t *testing.T) {
 		{"shared/banker", "shared/bank/...", false},
 		{"functions/pay/lambda", "functions/*/lambda", true},
 		{"functions/pay", "functions/*/lambda", false},
+		{"shared/table/tabletest/engine", "shared/*/*test/...", true},
+		{"shared/table", "shared/*/*test/...", false},
 		{"anything", "...", true},
 	} {
 		if got := within(c.dir, c.pattern); got != c.want {

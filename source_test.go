@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/doudi-aid/doudi/test/faults"
 )
 
 // A rule looks at all Go files and answers what breaks it, each with its place.
@@ -30,8 +32,9 @@ var clockDirs = []string{"cmd/...", "functions/*/lambda", "scripts/..."}
 
 // clockFiles read the clock or randomness outside the wiring, each for a reason.
 var clockFiles = map[string]string{
-	"shared/ident/ident.go":  "ident.Random is the one door to the system's randomness; wiring opens it",
-	"shared/seal/keyfile.go": "the laptop's key file is made once, by the wiring, and keys are never anything but random",
+	"shared/ident/ident.go":         "ident.Random is the one door to the system's randomness; wiring opens it",
+	"shared/table/embedded/disk.go": "the default of an option, for compaction and group commit, not for anything stored",
+	"shared/seal/keyfile.go":        "the laptop's key file is made once, by the wiring, and keys are never anything but random",
 }
 
 // panicFiles may panic, each for a reason.
@@ -45,6 +48,10 @@ var panicFiles = map[string]string{
 	"shared/staff/authorize.go":   "embedded policies that do not parse never start",
 	"shared/calendar/calendar.go": "an embedded calendar that does not parse never starts",
 	"shared/division/shipped.go":  "an embedded division tree that does not parse never starts",
+
+	"shared/table/embedded/disk.go": "a disk that refuses a sync must end the process, or what is lost counts as written",
+	"cmd/doudi/local/system.go":     "two strings always marshal",
+	"scripts/apidoc/schema.go":      "a type without a schema is found by whoever adds it",
 }
 
 var rules = []rule{
@@ -136,12 +143,15 @@ var rules = []rule{
 			"sleep": {"shared/a/a_test.go": "package a\nimport \"time\"\nfunc f() { time.Sleep(1) }"},
 			"skip":  {"shared/a/a_test.go": "package a\nimport \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }"},
 		},
-		good: map[string]string{"shared/a/a_test.go": "package a\nimport \"testing\"\nfunc TestX(t *testing.T) { t.Fatal() }"},
+		good: map[string]string{
+			"shared/a/a_test.go": "package a\nimport \"testing\"\nfunc TestX(t *testing.T) { t.Fatal() }",
+			"shared/b/b_test.go": "package b\nimport \"pgregory.net/rapid\"\nvar f = func(t *rapid.T) { t.Skip() }",
+		},
 	},
 	{
 		name:  "fault_codes_are_unique",
 		why:   "callers and runbooks find a fault by its code; two faults with one code are one riddle",
-		check: func(files []source) []string { _, bad := faultCodes(files); return bad },
+		check: faultCodes,
 		bad: map[string]map[string]string{
 			"twice":  {"shared/a/errors.go": faultSnippet("a", "x-moved"), "shared/b/errors.go": faultSnippet("b", "x-moved")},
 			"form":   {"shared/a/errors.go": faultSnippet("a", "X_moved")},
@@ -205,7 +215,7 @@ func directiveOnly(g *ast.CommentGroup) bool { return strings.TrimSpace(g.Text()
 func floats(files []source) []string {
 	var bad []string
 	for _, f := range files {
-		if !within(f.dir(), moneyDirs...) {
+		if f.test() || !within(f.dir(), moneyDirs...) {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
@@ -257,7 +267,7 @@ func selected(f source, name string, visit func(*ast.SelectorExpr)) {
 func clocks(files []source) []string {
 	var bad []string
 	for _, f := range files {
-		if f.test() || within(f.dir(), clockDirs...) || within(f.dir(), "shared/table/tabletest", "test/...") || clockFiles[f.path] != "" {
+		if f.test() || within(f.dir(), clockDirs...) || within(f.dir(), strings.Fields(suites)...) || clockFiles[f.path] != "" {
 			continue
 		}
 		selected(f, imported(f, "time"), func(s *ast.SelectorExpr) {
@@ -307,7 +317,7 @@ func vagueNames(files []source) []string {
 func panics(files []source) []string {
 	var bad []string
 	for _, f := range files {
-		if f.test() || panicFiles[f.path] != "" || within(f.dir(), "shared/table/tabletest", "test/...") {
+		if f.test() || panicFiles[f.path] != "" || within(f.dir(), strings.Fields(suites)...) {
 			continue
 		}
 		for _, d := range f.ast.Decls {
@@ -338,14 +348,16 @@ func lazyTests(files []source) []string {
 				bad = append(bad, f.at(s)+": time.Sleep")
 			}
 		})
+		draws := rapidFunctions(f)
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if s, ok := n.(*ast.SelectorExpr); ok {
-				switch s.Sel.Name {
-				case "Skip", "Skipf", "SkipNow":
-					if x, ok := s.X.(*ast.Ident); ok && slices.Contains([]string{"t", "b", "tb"}, x.Name) {
-						bad = append(bad, f.at(s)+": "+x.Name+"."+s.Sel.Name)
-					}
-				}
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, s.Sel.Name) {
+				return true
+			}
+			x, ok := s.X.(*ast.Ident)
+			drawn := slices.ContainsFunc(draws, func(fn ast.Node) bool { return fn.Pos() < s.Pos() && s.Pos() < fn.End() })
+			if ok && slices.Contains([]string{"t", "b", "tb"}, x.Name) && !drawn {
+				bad = append(bad, f.at(s)+": "+x.Name+"."+s.Sel.Name)
 			}
 			return true
 		})
@@ -353,8 +365,33 @@ func lazyTests(files []source) []string {
 	return bad
 }
 
-// A faultDecl is one fault as declared in source.
-type faultDecl struct{ kind, code, zh, en, at string }
+// rapidFunctions are the functions of f that draw from rapid: to skip there is
+// to reject one draw, not to leave out a test.
+func rapidFunctions(f source) []ast.Node {
+	var all []ast.Node
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		var params *ast.FieldList
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			params = n.Type.Params
+		case *ast.FuncLit:
+			params = n.Type.Params
+		default:
+			return true
+		}
+		for _, p := range params.List {
+			if star, ok := p.Type.(*ast.StarExpr); ok {
+				if s, ok := star.X.(*ast.SelectorExpr); ok {
+					if x, ok := s.X.(*ast.Ident); ok && x.Name == "rapid" && s.Sel.Name == "T" {
+						all = append(all, n)
+					}
+				}
+			}
+		}
+		return true
+	})
+	return all
+}
 
 // sharedCodes are said in more than one place on purpose.
 var sharedCodes = map[string]string{
@@ -362,75 +399,23 @@ var sharedCodes = map[string]string{
 	"same-person":   "the policy and the write both hold the two-person rule; the caller need not know which spoke first",
 }
 
-var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-
-// faultCodes are all faults declared outside tests, and what is wrong with them.
-func faultCodes(files []source) ([]faultDecl, []string) {
-	var all []faultDecl
+// faultCodes are what is wrong with the faults declared outside tests.
+func faultCodes(files []source) []string {
 	var bad []string
-	first := map[string]string{}
+	first := map[string]faults.Fault{}
 	for _, f := range files {
 		if f.test() {
 			continue
 		}
-		name := imported(f, module+"/shared/fault")
-		ast.Inspect(f.ast, func(n ast.Node) bool {
-			c, ok := n.(*ast.CallExpr)
-			if !ok || len(c.Args) != 4 || !callsNew(c.Fun, name, f.dir() == "shared/fault") {
-				return true
+		found, wrong := faults.In(f.path, f.fset, f.ast)
+		bad = append(bad, wrong...)
+		for _, d := range found {
+			twin, twice := first[d.Code]
+			if twice && (sharedCodes[d.Code] == "" || twin.Kind != d.Kind) {
+				bad = append(bad, d.At+": code "+d.Code+" is also at "+twin.At)
 			}
-			d := faultDecl{at: f.at(c)}
-			switch k := c.Args[0].(type) {
-			case *ast.SelectorExpr:
-				d.kind = k.Sel.Name
-			case *ast.Ident:
-				d.kind = k.Name
-			}
-			for i, to := range []*string{&d.code, &d.zh, &d.en} {
-				s, ok := literal(c.Args[i+1])
-				if !ok {
-					bad = append(bad, d.at+": a fault is declared with literals, so that it can be found")
-					return true
-				}
-				*to = s
-			}
-			if !kebab.MatchString(d.code) {
-				bad = append(bad, d.at+": code "+d.code+" is not kebab-case")
-			}
-			if first[d.code] != "" && sharedCodes[d.code] == "" {
-				bad = append(bad, d.at+": code "+d.code+" is also at "+first[d.code])
-			}
-			first[d.code] = d.at
-			all = append(all, d)
-			return true
-		})
+			first[d.Code] = d
+		}
 	}
-	slices.SortFunc(all, func(a, b faultDecl) int { return strings.Compare(a.code, b.code) })
-	return all, bad
-}
-
-// callsNew reports whether fun is fault.New, under the file's name for it.
-func callsNew(fun ast.Expr, name string, inside bool) bool {
-	switch fun := fun.(type) {
-	case *ast.SelectorExpr:
-		x, ok := fun.X.(*ast.Ident)
-		return ok && name != "" && x.Name == name && fun.Sel.Name == "New"
-	case *ast.Ident:
-		return inside && fun.Name == "New"
-	}
-	return false
-}
-
-// literal is a string constant written out, "a"+"b" included.
-func literal(e ast.Expr) (string, bool) {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		s, err := strconv.Unquote(e.Value)
-		return s, err == nil
-	case *ast.BinaryExpr:
-		a, ok := literal(e.X)
-		b, ok2 := literal(e.Y)
-		return a + b, ok && ok2 && e.Op == token.ADD
-	}
-	return "", false
+	return bad
 }

@@ -54,6 +54,7 @@ type Deps struct {
 func Routes(d Deps) []httpapi.Route {
 	anyone := httpapi.Options{Caller: httpapi.Anyone, MaxBody: 4 << 10}
 	return []httpapi.Route{
+		httpapi.JSON("GET /v1/health", http.StatusOK, httpapi.Options{Caller: httpapi.Anyone}, d.health),
 		httpapi.JSON("POST /v1/sessions", http.StatusCreated, anyone, d.citizen),
 		httpapi.JSON("POST /v1/staff/sessions", http.StatusCreated, anyone, d.staff),
 		httpapi.JSON("DELETE /v1/sessions/current", http.StatusNoContent, httpapi.Options{Caller: httpapi.SignedIn}, d.close),
