@@ -31,16 +31,25 @@ type Result struct {
 // HoldContradiction: two registers contradict each other about one person.
 const HoldContradiction = "SOURCES_CONFLICT"
 
-// Weigh works out what the checks of c mean under rules at now. earlier are the
-// awards we know of ourselves. by is who works it out.
+// Known is what we know ourselves, without asking anybody.
+type Known struct {
+	Earlier []policy.Earlier // awards to the subject
+	Kin     []string         // staff who declared one of the people as near relative
+}
+
+// Weigh works out what the checks of c mean under rules at now, with what is
+// known besides. by is who works it out.
 //
 // A source without an answer is written down as such and stands in nobody's way
 // on the emergency track, unless the region's rules insist on it.
-func (c Case) Weigh(blind *seal.Blind, sources []Source, rules *policy.Rules, earlier []policy.Earlier, by event.Actor, now time.Time) (Result, error) {
+func (c Case) Weigh(blind *seal.Blind, sources []Source, rules *policy.Rules, known Known, by event.Actor, now time.Time) (Result, error) {
 	w := weighing{c: c, blind: blind, sources: sources, now: now, kin: map[string]bool{}}
+	for _, id := range known.Kin {
+		w.kin[id] = true
+	}
 	w.people()
 	in := policy.Facts{Day: calendar.Today(c.AcceptedAt), Division: c.Township, Cause: c.Cause, Persons: 1 + len(c.Particulars.Members),
-		Classes: w.classes, Earlier: earlier, Checks: w.checks, KinOfStaff: len(w.kin) > 0}
+		Classes: w.classes, Earlier: known.Earlier, Checks: w.checks, KinOfStaff: len(w.kin) > 0}
 	o := rules.FirstAid(in)
 	f := application.Findings{At: now, Checks: w.checks, Classes: w.classes, Persons: o.Persons, Months: o.Months, AmountFen: o.AmountFen,
 		Authority: o.Authority, Exception: o.NeedsException, Kin: slices.Sorted(maps.Keys(w.kin)), Rules: o.Rules}

@@ -1,0 +1,292 @@
+// Package verify asks the registers about the people of an accepted application,
+// all at once, keeps each answer as it arrives, and writes down what they mean.
+// It runs when a message says so or when the sweeper finds an application whose
+// verification is owed; twice, late or beside itself it does no harm. It refuses
+// nobody: whatever is in the way becomes a hold with an owner.
+package verify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/exchange"
+	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/verification"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// Registers answer questions; *exchange.Client is one.
+type Registers interface {
+	Sources() []exchange.Source
+	Ask(ctx context.Context, q exchange.Question) exchange.Answer
+}
+
+// Deps is everything this function needs from the world.
+type Deps struct {
+	Table     table.Store
+	Box       *seal.Box
+	Blind     *seal.Blind
+	Book      *policy.Book
+	Registers Registers
+	Now       func() time.Time
+	Log       *slog.Logger
+	// Kin lists staff who have declared one of people as near relative; nil asks
+	// the register alone. Whoever decides is asked again in any case.
+	Kin func(ctx context.Context, people []string) (staff []string, err error)
+	// Release pays at once what a standing approval covers, and tells whether it
+	// did; nil leaves every case to two people. It is asked after the findings are
+	// written, and again if the message comes again.
+	Release func(ctx context.Context, id string) (bool, error)
+	// Later asks again for what registers have not answered; nil leaves that to
+	// people.
+	Later queue.Sender
+}
+
+// Budget bounds one run, all registers together. What has not answered by then
+// counts as unavailable.
+const Budget = 25 * time.Second
+
+// Again is how long after a run without all answers the next one comes, and
+// Patience how long after acceptance they stop.
+const (
+	Again    = 10 * time.Minute
+	Patience = 72 * time.Hour
+)
+
+// atOnce bounds the questions under way at one time.
+const atOnce = 16
+
+// tries bounds how often a run starts again because the application moved.
+const tries = 4
+
+var actor = event.Actor{Kind: event.System, ID: "verify"}
+
+// Handle verifies one application.
+func Handle(d Deps) queue.Handler {
+	return func(ctx context.Context, m queue.Message) error {
+		msg, err := work.Decode(m.Body)
+		if err != nil {
+			return err
+		}
+		item, ok, err := d.Table.Get(ctx, msg.Key())
+		if err != nil || !ok || !application.Is(msg.Key()) {
+			return err
+		}
+		a, err := application.Decode(item)
+		if err != nil {
+			return err
+		}
+		open, err := d.run(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		if open && d.Later != nil && d.Now().Before(a.AcceptedAt.Add(Patience)) {
+			// When this is lost nothing is: the case is in people's hands.
+			if err := d.Later.Send(ctx, string(work.Verify), m.Body, Again); err != nil {
+				d.Log.InfoContext(ctx, "not asked again", "application", a.ID)
+			}
+		}
+		return nil
+	}
+}
+
+// run asks what is missing and writes down what it means. open tells that some
+// register has still to answer.
+func (d Deps) run(ctx context.Context, id string) (open bool, err error) {
+	for range tries {
+		c, err := d.load(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if c.State == application.Refused || c.State == application.Withdrawn {
+			return false, nil
+		}
+		news, err := d.ask(ctx, &c)
+		if err != nil {
+			return false, err
+		}
+		var r verification.Result
+		switch {
+		case c.State == application.Accepted, c.State == application.Verified && news:
+			r, err = d.find(ctx, c)
+		case news:
+			r, err = d.late(ctx, c)
+		default:
+			r, err = d.weigh(ctx, c)
+		}
+		if errors.Is(err, errMoved) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		return len(r.Open) > 0, d.release(ctx, id)
+	}
+	return false, errMoved
+}
+
+// load reads everything about one application.
+func (d Deps) load(ctx context.Context, id string) (c verification.Case, err error) {
+	if c.Application, err = application.Get(ctx, d.Table, id); err != nil {
+		return c, err
+	}
+	if c.Particulars, _, err = application.OpenParticulars(ctx, d.Table, d.Box, id); err != nil {
+		return c, err
+	}
+	if c.Consents, err = application.Consents(ctx, d.Table, id); err != nil {
+		return c, err
+	}
+	c.Checks, err = verification.Load(ctx, d.Table, d.Box, id)
+	return c, err
+}
+
+func (d Deps) sources() []verification.Source {
+	var all []verification.Source
+	for _, s := range d.Registers.Sources() {
+		all = append(all, verification.Source{ID: s.ID, Basis: s.LegalBasis})
+	}
+	return all
+}
+
+// ask makes every lookup that is missing and keeps each answer as it arrives: if
+// we die halfway, the next run asks only for the rest, under the same numbers.
+// news tells that somebody answered.
+func (d Deps) ask(ctx context.Context, c *verification.Case) (news bool, err error) {
+	questions := c.Questions(d.Blind, d.sources(), d.Now())
+	if len(questions) == 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, Budget)
+	defer cancel()
+	// No question stops another: a store that fails for one answer is asked to
+	// keep the rest, so the group has no context of its own.
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	answered := make([]bool, len(questions))
+	for i, q := range questions {
+		group.Go(func() error {
+			got := d.Registers.Ask(ctx, exchange.Question{Source: q.Source, Case: q.Case, LegalBasis: q.Basis, Consent: q.Consent,
+				Operator: "doudi/" + actor.ID, Name: q.Name, ID: q.ID, Number: q.Number})
+			check := q.Answered(policy.CheckOutcome(got.Outcome), got.Facts, got.FetchedAt, got.ValidUntil, got.Evidence, got.Why)
+			answered[i] = check.Outcome.Answered()
+			err := check.Keep(context.WithoutCancel(ctx), d.Table, d.Box, c.ID)
+			if _, moved := errors.AsType[*table.ConditionError](err); moved {
+				return nil // another run was quicker, and its answer is as good
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return false, err
+	}
+	for _, a := range answered {
+		news = news || a
+	}
+	// Read again rather than remembered: another run may have kept other answers.
+	c.Checks, err = verification.Load(context.WithoutCancel(ctx), d.Table, d.Box, c.ID)
+	return news, err
+}
+
+// weigh works out what the answers mean.
+func (d Deps) weigh(ctx context.Context, c verification.Case) (verification.Result, error) {
+	rules, err := d.Book.Rules(c.Township, calendar.Today(c.AcceptedAt))
+	if err != nil {
+		return verification.Result{}, err
+	}
+	older := application.PersonRefs(d.Blind, c.Particulars.Subject.Paper, c.ID+"/"+application.RoleSubject)
+	var known verification.Known
+	if known.Earlier, err = award.Earlier(ctx, d.Table, c.Subject, older...); err != nil {
+		return verification.Result{}, err
+	}
+	if d.Kin != nil {
+		if known.Kin, err = d.Kin(ctx, c.People); err != nil {
+			return verification.Result{}, err
+		}
+	}
+	return c.Weigh(d.Blind, d.sources(), rules, known, actor, d.Now())
+}
+
+// find writes the findings down. The application must be as it was when the
+// questions were made: with other people or another account they mean nothing.
+func (d Deps) find(ctx context.Context, c verification.Case) (verification.Result, error) {
+	r, err := d.weigh(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	_, err = application.Change(ctx, d.Table, c.ID, application.Request{}, func(a application.Application) (application.Step[struct{}], error) {
+		if a.Version != c.Version {
+			return application.Step[struct{}]{}, errMoved
+		}
+		n, err := a.WithFindings(r.Findings, r.Holds)
+		if err != nil {
+			return application.Step[struct{}]{}, err
+		}
+		e := n.Event("verified", actor, r.Findings.At)
+		e.Rules, e.Facts = r.Findings.Rules, r.Facts
+		return application.Step[struct{}]{Next: n, Event: e}, nil
+	})
+	return r, err
+}
+
+// late puts answers that came after an officer acted on the record. What was
+// decided stands; somebody looks at what is new when the explanation is written.
+// Only a death or an identity that does not fit stops money that is still here.
+func (d Deps) late(ctx context.Context, c verification.Case) (verification.Result, error) {
+	r, err := d.weigh(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	_, err = application.Change(ctx, d.Table, c.ID, application.Request{}, func(a application.Application) (application.Step[struct{}], error) {
+		if a.Version != c.Version {
+			return application.Step[struct{}]{}, errMoved
+		}
+		n, err := a.Note()
+		if err != nil {
+			return application.Step[struct{}]{}, err
+		}
+		for _, h := range r.Holds {
+			seen := func(o application.Hold) bool { return o.Code == h.Code }
+			if a.Open() && (h.Code == policy.HoldDeathRecord || h.Code == policy.HoldIdentityMismatch) && !anyHold(a.Holds, seen) {
+				n = n.WithHold(h)
+			}
+		}
+		e := n.Event("answered_late", actor, r.Findings.At)
+		e.Rules = r.Findings.Rules
+		e.Facts = event.Facts{"sources": r.Facts["sources"], "trace": r.Facts["trace"], "held": len(n.Holds) > len(a.Holds)}
+		return application.Step[struct{}]{Next: n, Event: e}, nil
+	})
+	return r, err
+}
+
+func anyHold(holds []application.Hold, match func(application.Hold) bool) bool {
+	for _, h := range holds {
+		if match(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// release lets a standing approval pay. If we die before it, people decide, or
+// the message comes again.
+func (d Deps) release(ctx context.Context, id string) error {
+	if d.Release == nil {
+		return nil
+	}
+	released, err := d.Release(ctx, id)
+	if released {
+		d.Log.InfoContext(ctx, "released under a standing approval", "application", id)
+	}
+	return err
+}
