@@ -15,7 +15,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
-	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
 )
 
@@ -132,18 +132,10 @@ func (k desk) office() string {
 	return ""
 }
 
-// note seals words that somebody typed into e. Only the place of e opens them.
+// note seals words that somebody typed into e.
 func (k desk) note(ctx context.Context, e *event.Event, text string) (err error) {
-	if text == "" {
-		return nil
-	}
-	e.Note, err = k.deps.Box.Seal(ctx, notePlace(*e), []byte(text))
+	*e, err = application.SealNote(ctx, k.deps.Box, *e, redact.New(text))
 	return err
-}
-
-func notePlace(e event.Event) seal.Place {
-	key := event.Key(e.PK, e.Noun, e.ID, e.Version)
-	return seal.Place{Table: application.TableName, PK: key.PK, SK: key.SK, Field: "note"}
 }
 
 // tell leaves the mark of a denial and gives the caller its reason.

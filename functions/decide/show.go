@@ -291,12 +291,12 @@ func (k desk) history(ctx context.Context) ([]Moment, error) {
 		if e.Actor.Kind == event.Citizen {
 			m.By = string(event.Citizen) // the account is nobody's business here
 		}
-		if e.Actor.Kind == event.Staff && len(e.Note) > 0 {
-			note, err := k.deps.Box.Open(ctx, notePlace(e), e.Note)
+		if e.Actor.Kind == event.Staff {
+			note, err := application.OpenNote(ctx, k.deps.Box, e)
 			if err != nil {
 				return nil, err
 			}
-			m.Note = string(note)
+			m.Note = note.Reveal()
 		}
 		moments = append(moments, m)
 	}

@@ -66,9 +66,11 @@ func (o Office) Open(ctx context.Context, a application.Application) (Case, erro
 	return c, err
 }
 
-// aliases is the subject's reference under older live keys.
+// aliases is the subject's reference under the other live keys than the one the
+// application knows.
 func (c Case) aliases(blind *seal.Blind) []string {
-	return application.PersonRefs(blind, c.Particulars.Subject.Paper, c.ID+"/"+application.RoleSubject)[1:]
+	refs := application.PersonRefs(blind, c.Particulars.Subject.Paper, c.ID+"/"+application.RoleSubject)
+	return slices.DeleteFunc(refs, func(r string) bool { return r == c.Subject })
 }
 
 // Facts is the case as rules see it, with an amount and months that somebody
@@ -140,7 +142,7 @@ func (o Office) Grant(ctx context.Context, c Case, d Decision) (Granted, error) 
 		}
 		a.Payee, a.Payees = c.Payee, slices.DeleteFunc(refs, func(r string) bool { return r == c.Payee })
 		if h := c.Particulars.Holder; h != "" && h != application.RoleSubject {
-			a.Holder = c.Particulars.Ref(o.Blind, c.ID, h)
+			a.Holder = c.Ref(o.Blind, c.Particulars, h)
 		}
 		var err error
 		to := payout.Payee{Name: c.Particulars.Payee().Name, Account: c.Particulars.Account}

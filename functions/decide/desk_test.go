@@ -1,0 +1,209 @@
+package decide_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/shared/firstaid/firstaidtest"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/session"
+	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/telemetry"
+)
+
+// The staff of Changzhou, as seeded.
+const (
+	clerk      = "320400-clerk-1"
+	clerk2     = "320400-clerk-2"
+	clerk3     = "320400-clerk-3" // of the sibling township
+	reviewer   = "320400-reviewer-1"
+	approver   = "320400-approver-1"
+	approver2  = "320400-approver-2" // of the sibling township
+	county     = "320400-county-1"
+	finance    = "320400-finance-1"
+	supervisor = "320400-supervisor-1"
+	auditor    = "320400-auditor-1"
+)
+
+// world is an office with its API served over real HTTP.
+type world struct {
+	*firstaidtest.Office
+	url      string
+	sessions *session.Store
+	tokens   map[string]string
+	keys     atomic.Int64
+	// between, when set, wraps the store that the API sees.
+	gate *gate
+}
+
+// gate is a table that can be made to wait before a transaction.
+type gate struct {
+	table.Store
+	before atomic.Pointer[func(writes []table.Write)]
+}
+
+func (g *gate) Transact(ctx context.Context, writes ...table.Write) error {
+	if f := g.before.Load(); f != nil {
+		(*f)(writes)
+	}
+	return g.Store.Transact(ctx, writes...)
+}
+
+// once has f run before the next transaction, and never again.
+func (g *gate) once(f func()) {
+	var ran atomic.Bool
+	h := func([]table.Write) {
+		if ran.CompareAndSwap(false, true) {
+			f()
+		}
+	}
+	g.before.Store(&h)
+}
+
+func open(t *testing.T, edits ...func([]byte) []byte) *world {
+	t.Helper()
+	w := &world{Office: firstaidtest.New(t, edits...), tokens: map[string]string{}}
+	w.gate = &gate{Store: w.Store}
+	w.sessions = session.NewStore(w.Store, rand.Reader, w.Now)
+	deps := decide.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, Calendar: w.Calendar, IDs: w.IDs, Now: w.Now,
+		Cash: decide.CashLimits{CaseFen: 2000_00, DayFen: 3000_00}}
+	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Now: w.Now, IDs: w.IDs,
+		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, decide.Routes(deps)...))
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	for _, id := range []string{clerk, clerk2, clerk3, reviewer, approver, approver2, county, finance, supervisor, auditor} {
+		w.signIn(id)
+	}
+	return w
+}
+
+func (w *world) signIn(id string) {
+	w.T.Helper()
+	token, err := w.sessions.Open(w.T.Context(), session.Opening{Principal: session.Principal{Kind: session.Staff, ID: id}, TTL: 8 * time.Hour})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	w.tokens[id] = token
+}
+
+// reply is an answer read whole.
+type reply struct {
+	status int
+	body   string
+	code   string // of a problem
+	fields string // codes of the bad fields
+	out    map[string]any
+}
+
+func (r reply) text(name string) string { s, _ := r.out[name].(string); return s }
+func (r reply) number(name string) int64 {
+	n, _ := r.out[name].(float64)
+	return int64(n)
+}
+
+// send makes one request with an Idempotency-Key; it may be called from any goroutine.
+func (w *world) send(method, who, path, key string, body any) reply {
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return reply{body: err.Error()}
+		}
+		reader = strings.NewReader(string(raw))
+	}
+	req, err := http.NewRequest(method, w.url+path, reader)
+	if err != nil {
+		return reply{body: err.Error()}
+	}
+	if reader != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+w.tokens[who])
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return reply{body: err.Error()}
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return reply{body: err.Error()}
+	}
+	r := reply{status: res.StatusCode, body: string(raw)}
+	_ = json.Unmarshal(raw, &r.out) // a body that is not JSON has no members
+	if r.status >= 400 {
+		r.code = r.text("code")
+		list, _ := r.out["fields"].([]any)
+		for _, f := range list {
+			r.fields += f.(map[string]any)["code"].(string) + " "
+		}
+		r.fields = strings.TrimSpace(r.fields)
+	}
+	return r
+}
+
+func (w *world) get(who, path string) reply { return w.send("GET", who, path, "", nil) }
+
+// post sends body to a path under one application, as a request of its own.
+func (w *world) post(who, id, path string, body any) reply {
+	return w.send("POST", who, "/v1/staff/applications/"+id+"/"+path, fmt.Sprintf("key-%d", w.keys.Add(1)), body)
+}
+
+type m = map[string]any
+
+// proposed is an application that clerk-1 has made a proposal for, with the
+// version that an approval restates.
+func (w *world) proposed(body m) (id string, approval m) {
+	w.T.Helper()
+	id = w.Verify(w.Apply(w.Person()).ID).ID
+	if body == nil {
+		body = m{}
+	}
+	r := w.post(clerk, id, "proposals", body)
+	w.want(r, 201, "")
+	return id, m{"proposal_version": r.number("proposal_version"), "amount_fen": r.number("amount_fen")}
+}
+
+func (w *world) want(r reply, status int, code string) {
+	w.T.Helper()
+	if r.status != status || r.code != code {
+		w.T.Fatalf("got %d %s, want %d %s\n%s", r.status, r.code, status, code, r.body)
+	}
+}
+
+// staff is one member of staff as stored.
+func (w *world) staff(id string) staff.Staff {
+	w.T.Helper()
+	s, err := staff.Get(w.T.Context(), w.Store, id)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return s
+}
+
+// marks are the reasons of the accesses that one member of staff was denied.
+func (w *world) marks(id string) string {
+	var all []string
+	for _, e := range w.Events("ACCESS#" + id) {
+		all = append(all, e.Reason)
+	}
+	return strings.Join(all, " ")
+}
