@@ -44,11 +44,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	citizen, err := p.signIn(ctx, "/v1/sessions", "wx:"+who.WeChat)
+	citizen, err := p.signIn(ctx, "/v1/sessions", who.Code)
 	if err != nil {
 		return err
 	}
-	p.step("居民", "%s在%s登录小程序", who.Masked, who.TownshipName)
+	p.step("居民", "%s（替身人物）在%s登录小程序", who.Name, who.Place)
 	id, err := p.apply(ctx, citizen, who)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	p.show(card)
-	return p.checkBook(ctx, card)
+	return p.checkBook(ctx, who, card)
 }
 
 func runID() string {
@@ -102,33 +102,35 @@ func (p *player) client(base string) *client {
 }
 
 func (p *player) findWorld(ctx context.Context) error {
-	var health struct {
+	var here struct {
 		World string `json:"world"`
 	}
-	if err := p.client(p.URL).do(ctx, http.MethodGet, "/v1/health", "", nil, &health); err != nil {
-		return fmt.Errorf("%s 上没有运行中的系统，请先执行 make up：%w", p.URL, err)
+	if p.world = p.Bank; p.world != "" {
+		return nil
 	}
-	if p.world = p.Bank; p.world == "" {
-		p.world = health.World
-	}
-	if p.world == "" {
+	c := p.client(p.URL)
+	c.patient = min(p.Patient, 5*time.Second)
+	err := c.do(ctx, http.MethodGet, "/local", "", nil, &here)
+	if _, answered := errors.AsType[problem](err); answered || (err == nil && here.World == "") {
 		return errors.New("这个系统没有替身世界，演示只能对 doudi up 运行")
 	}
+	if err != nil {
+		return fmt.Errorf("%w。请先在另一个终端执行 make up", err)
+	}
+	p.world = here.World
 	return nil
 }
 
-// person is somebody of the stand-in world.
+// person is somebody of the stand-in world, who does not exist.
 type person struct {
-	Name         string `json:"name"`
-	Masked       string `json:"masked"`
-	IDNumber     string `json:"id_number"`
-	Phone        string `json:"phone"`
-	Account      string `json:"account"`
-	WeChat       string `json:"wechat"`
-	Township     string `json:"township"`
-	TownshipName string `json:"township_name"`
-	Place        string `json:"place"`
-	Address      string `json:"address"`
+	Name     string `json:"name"`
+	IDNumber string `json:"id_number"`
+	Phone    string `json:"phone"`
+	Account  string `json:"account"`
+	Code     string `json:"code"`
+	Township string `json:"township"`
+	Village  string `json:"village"`
+	Place    string `json:"place"` // township and village in words
 }
 
 func (p *player) newPerson(ctx context.Context) (person, error) {
@@ -175,14 +177,14 @@ func (p *player) every(ctx context.Context, what string, done func() (bool, erro
 }
 
 // checkBook asks the bank, not us, what it paid.
-func (p *player) checkBook(ctx context.Context, c card) error {
+func (p *player) checkBook(ctx context.Context, who person, c card) error {
 	var book struct {
 		Entries []struct {
 			AmountFen int64  `json:"amount_fen"`
 			Status    string `json:"status"`
 		} `json:"entries"`
 	}
-	if err := p.client(p.world).do(ctx, http.MethodGet, "/world/bank/book?purpose="+url.QueryEscape(c.Application), "", nil, &book); err != nil {
+	if err := p.client(p.world).do(ctx, http.MethodGet, "/world/bank/book?account="+url.QueryEscape(who.Account), "", nil, &book); err != nil {
 		return err
 	}
 	paid := 0

@@ -44,15 +44,15 @@ func (p *player) apply(ctx context.Context, citizen *client, who person) (string
 			SHA256 string `json:"sha256"`
 		} `json:"authorisation"`
 	}
-	if err := citizen.do(ctx, http.MethodGet, "/v1/programs?division="+who.Township, "", nil, &programs); err != nil {
+	if err := citizen.do(ctx, http.MethodGet, "/v1/programs?place="+who.Township, "", nil, &programs); err != nil {
 		return "", err
 	}
 	body := map[string]any{
-		"track": "emergency", "place": who.Place, "cause": "fire", "relation": "self",
+		"track": "emergency", "place": who.Village, "cause": "fire", "relation": "self",
 		"subject": map[string]any{"name": who.Name, "paper": map[string]string{"kind": "id_card", "number": who.IDNumber}, "phone": who.Phone},
-		"address": who.Address, "story": "昨夜家中失火，被褥和存粮都烧了，身上没有现金。",
+		"address": who.Place + "1号", "story": "昨夜家中失火，被褥和存粮都烧了，身上没有现金。",
 		"payee":    map[string]string{"account": who.Account},
-		"consents": []map[string]string{{"person": "subject", "document_sha256": programs.Authorisation.SHA256}},
+		"consents": []map[string]any{{"person": "subject", "document_sha256": programs.Authorisation.SHA256, "agreed": true}},
 	}
 	var a struct {
 		ID string `json:"id"`
@@ -89,35 +89,34 @@ func (p *player) decide(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	var c staffView
-	if err := clerk.do(ctx, http.MethodGet, path, "", nil, &c); err != nil {
+	var seen struct {
+		Findings struct {
+			AmountFen int64 `json:"amount_fen"`
+		} `json:"findings"`
+	}
+	if err := clerk.do(ctx, http.MethodGet, path, "", nil, &seen); err != nil {
 		return err
 	}
-	if err := clerk.do(ctx, http.MethodPost, path+"/proposals", p.key("propose"), map[string]any{}, nil); err != nil {
+	var proposed proposal
+	if err := clerk.do(ctx, http.MethodPost, path+"/proposals", p.key("propose"), map[string]any{}, &proposed); err != nil {
 		return fmt.Errorf("提出意见：%w", err)
 	}
-	p.step("经办", "clerk-1 看过核对结果，提出先行救助意见")
+	p.step("经办", "clerk-1 看过核对结果（规则起草 %s），提出先行救助意见 %s", yuan(seen.Findings.AmountFen), yuan(proposed.AmountFen))
 	approver, err := p.signIn(ctx, "/v1/staff/sessions", "staff:approver-1")
 	if err != nil {
 		return err
 	}
-	if err := approver.do(ctx, http.MethodGet, path, "", nil, &c); err != nil {
-		return err
-	}
-	body := map[string]any{"version": c.Version, "amount_fen": c.Proposal.AmountFen}
-	if err := approver.do(ctx, http.MethodPost, path+"/approvals", p.key("approve"), body, nil); err != nil {
+	if err := approver.do(ctx, http.MethodPost, path+"/approvals", p.key("approve"), proposed, nil); err != nil {
 		return fmt.Errorf("批准：%w", err)
 	}
-	p.step("审批", "approver-1（另一个人）批准 %s，资金同时预留", yuan(c.Proposal.AmountFen))
+	p.step("审批", "approver-1（另一个人）批准 %s，资金同时预留", yuan(proposed.AmountFen))
 	return nil
 }
 
-// staffView is what an officer sees of the application.
-type staffView struct {
-	Version  int64 `json:"version"`
-	Proposal struct {
-		AmountFen int64 `json:"amount_fen"`
-	} `json:"proposal"`
+// proposal is what one officer proposes and another must restate to approve.
+type proposal struct {
+	ProposalVersion int64 `json:"proposal_version"`
+	AmountFen       int64 `json:"amount_fen"`
 }
 
 func yuan(fen int64) string { return fmt.Sprintf("%d.%02d 元", fen/100, fen%100) }
@@ -159,7 +158,7 @@ func (p *player) explain(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"text": "已入户核实，火灾属实，家庭情况与核对结果一致。", "result": "ok"}
+	body := map[string]any{"text": "已入户核实，火灾属实，家庭情况与核对结果一致。", "findings": "ok"}
 	if err := clerk.do(ctx, http.MethodPost, "/v1/staff/applications/"+id+"/explanations", p.key("explain"), body, nil); err != nil {
 		return fmt.Errorf("补充说明：%w", err)
 	}

@@ -1,0 +1,195 @@
+package local
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/doudi-aid/doudi"
+	"github.com/doudi-aid/doudi/cmd/doudi/world"
+	"github.com/doudi-aid/doudi/functions/apply"
+	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/notify"
+	"github.com/doudi-aid/doudi/functions/pay"
+	"github.com/doudi-aid/doudi/functions/settle"
+	"github.com/doudi-aid/doudi/functions/signin"
+	"github.com/doudi-aid/doudi/functions/verify"
+	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/document"
+	"github.com/doudi-aid/doudi/shared/exchange"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/notice"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/sms"
+	"github.com/doudi-aid/doudi/shared/wxapp"
+)
+
+// lanes are the queues of the template, as the local broker runs them. A
+// deployed queue runs a batch at a time in as many copies as it is allowed; here
+// a lane has workers for one batch.
+func lanes(t *doudi.Template) map[string]queue.Queue {
+	out := map[string]queue.Queue{}
+	for _, f := range t.Functions {
+		if f.Queue == "" {
+			continue
+		}
+		q := t.Queues[f.Queue]
+		out[f.Queue] = queue.Queue{Concurrency: max(f.Batch, 16), Timeout: f.Timeout, MaxReceives: q.MaxReceive}
+	}
+	return out
+}
+
+// outsideTimeout bounds one call to the world, above the clients' own deadlines.
+const outsideTimeout = 15 * time.Second
+
+// templates are the subscription templates of the local world: what stands in
+// which field.
+func templates() map[notice.Kind]notify.Template {
+	out := map[notice.Kind]notify.Template{}
+	for _, k := range notice.Kinds() {
+		fields := map[string]string{"phrase1": "title", "thing2": "item", "thing3": "hint"}
+		if k == notice.Paid || k == notice.Returned {
+			fields["amount4"] = "amount"
+		}
+		out[k] = notify.Template{ID: "local-" + string(k), Fields: fields}
+	}
+	return out
+}
+
+// localKeys are both ends of every line to the world, with our templates
+// approved on both channels.
+func localKeys(seed string) world.Keys {
+	keys := world.LocalKeys(seed)
+	for kind, t := range templates() {
+		keys.Templates[string(kind)] = t.ID
+		keys.SMSTemplates[string(kind)] = "10" + t.ID
+	}
+	return keys
+}
+
+// openWorld opens the stand-in world with the templates that we send.
+func (s *System) openWorld(o Options, keys world.Keys) error {
+	var scenario world.Scenario
+	if o.Scenario != "" {
+		raw, err := os.ReadFile(o.Scenario)
+		if err != nil {
+			return fmt.Errorf("scenario: %w", err)
+		}
+		if scenario, err = world.ParseScenario(raw); err != nil {
+			return fmt.Errorf("scenario %s: %w", o.Scenario, err)
+		}
+	}
+	dir := ""
+	if o.Data != "" && !o.ForgetfulWorld {
+		dir = filepath.Join(o.Data, "world")
+	}
+	var err error
+	s.world, err = world.New(world.Options{Dir: dir, Keys: keys, Seed: keys.WeChatSecret, Now: s.now, Scenario: scenario,
+		CallbackURL: s.URL + "/v1/callbacks/bank", AdoptStrangers: true, Log: s.log, Rate: o.BankRate, PayDelay: o.PayDelay})
+	if err == nil {
+		s.closers = append(s.closers, s.world.Close)
+	}
+	return err
+}
+
+// wire gives every function its dependencies and mounts it where the template
+// says: routes on one handler, queues on the broker.
+func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handler, error) {
+	hc := &http.Client{Timeout: outsideTimeout, Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64}}
+	s.closers = append(s.closers, func() error { hc.CloseIdleConnections(); return nil })
+	random := rand.Reader
+	line, err1 := bank.New(keys.BankConfig(s.WorldURL, hc, s.now, random))
+	registers, err2 := exchange.New(keys.ExchangeConfig(s.WorldURL, hc, s.now, random))
+	wechat, err3 := wxapp.New(keys.WeChatConfig(s.WorldURL, hc, s.now))
+	text, err4 := sms.New(keys.SMSConfig(s.WorldURL, hc, s.now))
+	papers, err5 := s.openDocuments(o.Data)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		return nil, err
+	}
+	routes := slices.Concat(
+		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
+			Staff: localStaff{}, Now: s.now}),
+		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
+			Templates: templateIDs()}),
+		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Calendar: s.calendar, IDs: s.ids, Now: s.now,
+			Cash: decide.CashLimits{CaseFen: cashCaseFen, DayFen: cashDayFen}}),
+		settle.Routes(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
+	)
+	if err := sameRoutes(t, routes); err != nil {
+		return nil, err
+	}
+	handlers := map[string]queue.Handler{
+		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker}),
+		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"settle": settle.Handle(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
+			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: templates(), Page: "pages/case/case?id=", Log: s.log},
+			notice.SMS:    notify.SMS{Client: text, Log: s.log}}}),
+	}
+	for name, f := range t.Functions {
+		if f.Queue == "" {
+			continue
+		}
+		h, ok := handlers[name]
+		if !ok {
+			return nil, fmt.Errorf("template: function %s has a queue and no handler here", name)
+		}
+		if err := s.broker.Handle(f.Queue, h); err != nil {
+			return nil, err
+		}
+	}
+	return httpapi.New(httpapi.Config{Sessions: s.sessions, Now: s.now, IDs: s.ids, Logger: s.log, Metrics: s.metrics,
+		Limiter: httpapi.NewMemoryLimiter(o.Limits, s.now)}, routes...), nil
+}
+
+func templateIDs() []string {
+	var ids []string
+	for _, t := range templates() {
+		ids = append(ids, t.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// openDocuments opens where evidence is kept.
+func (s *System) openDocuments(data string) (document.Store, error) {
+	if data == "" {
+		dir, err := os.MkdirTemp("", "doudi-documents-")
+		if err != nil {
+			return nil, err
+		}
+		s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
+		data = dir
+	}
+	return document.OpenDirectory(filepath.Join(data, "documents"), s.Box)
+}
+
+// sameRoutes refuses to start when the code and the template disagree.
+func sameRoutes(t *doudi.Template, routes []httpapi.Route) error {
+	var written, coded []string
+	for _, f := range t.Functions {
+		for _, r := range f.Routes {
+			written = append(written, r.String())
+		}
+	}
+	for _, r := range routes {
+		coded = append(coded, r.Pattern)
+	}
+	var problems []error
+	for _, w := range written {
+		if !slices.Contains(coded, w) {
+			problems = append(problems, fmt.Errorf("template.yaml has %q, which no function answers", w))
+		}
+	}
+	for _, c := range coded {
+		if !slices.Contains(written, c) {
+			problems = append(problems, fmt.Errorf("%q is not in template.yaml", c))
+		}
+	}
+	return errors.Join(problems...)
+}

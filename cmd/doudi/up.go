@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/doudi-aid/doudi/cmd/doudi/local"
+)
+
+// up is the command that runs the whole system on this machine.
+func up(ctx context.Context, args []string, out, errs io.Writer) error {
+	f := flag.NewFlagSet("doudi up", flag.ContinueOnError)
+	f.SetOutput(errs)
+	o := local.Options{Log: errs, Level: slog.LevelWarn}
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the API")
+	f.StringVar(&o.WorldListen, "world", "127.0.0.1:8081", "address of the stand-in world (registers, bank, WeChat, SMS)")
+	f.StringVar(&o.Data, "data", ".doudi", "directory that keeps everything; empty keeps nothing")
+	f.StringVar(&o.Store, "store", local.Embedded, "embedded or dynamodb")
+	f.StringVar(&o.Endpoint, "endpoint", "", "address of a DynamoDB engine, with -store dynamodb")
+	f.StringVar(&o.Scenario, "scenario", "", "scenario file for the stand-in world (docs/scenarios.md)")
+	f.DurationVar(&o.SweepEvery, "sweep", 5*time.Second, "how often owed work is looked for")
+	verbose := f.Bool("v", false, "log every step, not only trouble")
+	if err := f.Parse(args); err != nil {
+		return usage(err)
+	}
+	if f.NArg() > 0 {
+		fmt.Fprintf(errs, "doudi up: takes no argument %q\n", f.Arg(0))
+		return errUsage
+	}
+	if *verbose {
+		o.Level = slog.LevelInfo
+	}
+	start := time.Now()
+	s, err := local.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	kept := "保存在 " + o.Data + "  kept in " + o.Data
+	if o.Data == "" {
+		kept = "不保存，退出即失  not kept"
+	}
+	fmt.Fprintf(out, `兜底 Doudi 已就绪（%.2f 秒）  ready
+
+  接口 API        %s
+  替身世界 world  %s   （户籍、银行、微信、短信都是替身，没有真人真钱）
+  数据 data       %s
+  地区 regions    320400 常州  511700 达州  120112 天津津南
+
+  下一步 next（另开一个终端 in another terminal）:
+
+    go run ./cmd/doudi demo -url %s
+
+  停止 stop: Ctrl-C
+`, time.Since(start).Seconds(), s.URL, s.WorldURL, kept, s.URL)
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "正在停止 stopping …")
+		return s.Close()
+	case err := <-s.Failed():
+		_ = s.Close() // what failed first is what the operator must hear
+		return err
+	}
+}
