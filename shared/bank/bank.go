@@ -290,9 +290,6 @@ func read(unknown Result, httpStatus int, s Statement) Result {
 	action := Meaning(s.Code)
 	r.Retryable = action == Resend || action == Pause
 	switch {
-	case httpStatus >= 500:
-		// Signed or not, a server that broke does not know what it did.
-		r.Retryable = s.Code == "" || r.Retryable
 	case httpStatus == http.StatusTooManyRequests && s.Status == Busy, httpStatus == http.StatusOK && s.Status == Busy:
 		r.Status = Busy
 	case httpStatus == http.StatusNotFound && s.Status == NotFound:
@@ -302,7 +299,9 @@ func read(unknown Result, httpStatus int, s Statement) Result {
 	case (httpStatus == http.StatusOK || httpStatus == http.StatusCreated || httpStatus == http.StatusAccepted) && s.settled():
 		r.Status = s.Status
 	case s.Code == "":
-		r.Code = CodeStatus
+		// A 5xx among them: signed or not, a server that broke does not know what
+		// it did.
+		r.Code, r.Retryable = CodeStatus, true
 	}
 	return r
 }

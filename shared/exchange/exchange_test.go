@@ -1,0 +1,301 @@
+package exchange_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/exchange"
+	"github.com/doudi-aid/doudi/shared/outside"
+)
+
+var (
+	clientKey = []byte(strings.Repeat("c", 32))
+	answerKey = []byte(strings.Repeat("a", 32))
+	noon      = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+)
+
+// source is an exchange that answers what the test says, signed rightly.
+type source struct {
+	mu     sync.Mutex
+	calls  int
+	nonces []string
+	answer func(n int, q exchange.QuestionDocument) (int, exchange.AnswerDocument)
+}
+
+type zeros struct{ n byte }
+
+func (z *zeros) Read(b []byte) (int, error) {
+	z.n++
+	for i := range b {
+		b[i] = z.n
+	}
+	return len(b), nil
+}
+
+func (s *source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	raw, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	s.nonces = append(s.nonces, r.Header.Get(exchange.HeaderNonce))
+	if exchange.Verify(map[string][]byte{"k": clientKey}, outside.RequestKind, r.Method, r.URL.EscapedPath(), r.Header, noon, raw) != nil {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	var q exchange.QuestionDocument
+	if json.Unmarshal(raw, &q) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	status, a := s.answer(s.calls, q)
+	body, _ := json.Marshal(a)
+	maps.Copy(w.Header(), exchange.Sign("x", answerKey, outside.AnswerKind(status), r.Method, r.URL.EscapedPath(), r.Header.Get(exchange.HeaderNonce), noon, body))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+func config(base string) exchange.Config {
+	return exchange.Config{BaseURL: base, App: "doudi", KeyID: "k", Key: clientKey, AnswerKeys: map[string][]byte{"x": answerKey},
+		Now: func() time.Time { return noon }, Random: &zeros{}, Sleep: func(context.Context, time.Duration) error { return nil }}
+}
+
+func setup(t *testing.T, s *source, change func(*exchange.Config)) *exchange.Client {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	c := config(server.URL + "/x")
+	if change != nil {
+		change(&c)
+	}
+	client, err := exchange.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func reply(q exchange.QuestionDocument, result string, facts map[string]string) exchange.AnswerDocument {
+	return exchange.AnswerDocument{Number: q.Number, Source: q.Source, Subject: exchange.Subject(clientKey, q.Number, q.Name, q.IDNumber),
+		Result: result, AsOf: noon.Format(time.RFC3339), Facts: facts}
+}
+
+var question = exchange.Question{Source: "death", Case: "case1", LegalBasis: "社会救助法第四十一条", Consent: strings.Repeat("c", 64), Operator: "clerk",
+	Name: civil.StoredName("测试人"), ID: civil.StoredIDNumber("110101199003070011"), Number: "n1"}
+
+// TestNothingIsAskedWithoutGrounds is promise 5: no case, basis, consent or
+// operator, no lookup, and not one byte leaves.
+func TestNothingIsAskedWithoutGrounds(t *testing.T) {
+	t.Parallel()
+	s := &source{}
+	c := setup(t, s, nil)
+	for name, x := range map[string]struct {
+		change func(*exchange.Question)
+		want   exchange.Outcome
+		why    string
+	}{
+		"no_case":            {func(q *exchange.Question) { q.Case = "" }, exchange.NotAuthorised, exchange.WhyNoCase},
+		"case_is_a_space":    {func(q *exchange.Question) { q.Case = " " }, exchange.NotAuthorised, exchange.WhyNoCase},
+		"no_basis":           {func(q *exchange.Question) { q.LegalBasis = " " }, exchange.NotAuthorised, exchange.WhyNoBasis},
+		"no_consent":         {func(q *exchange.Question) { q.Consent = "" }, exchange.NotAuthorised, exchange.WhyNoConsent},
+		"consent_is_a_yes":   {func(q *exchange.Question) { q.Consent = "yes" }, exchange.NotAuthorised, exchange.WhyNoConsent},
+		"no_operator":        {func(q *exchange.Question) { q.Operator = "" }, exchange.NotAuthorised, exchange.WhyNoOperator},
+		"no_number":          {func(q *exchange.Question) { q.Number = "" }, exchange.Unavailable, exchange.WhyBadQuestion},
+		"no_name":            {func(q *exchange.Question) { q.Name = civil.Name{} }, exchange.Unavailable, exchange.WhyBadQuestion},
+		"no_identity_number": {func(q *exchange.Question) { q.ID = civil.IDNumber{} }, exchange.Unavailable, exchange.WhyBadQuestion},
+		"no_such_source":     {func(q *exchange.Question) { q.Source = "bedroom" }, exchange.Unavailable, exchange.WhyUnknownSource},
+	} {
+		q := question
+		x.change(&q)
+		if a := c.Ask(t.Context(), q); a.Outcome != x.want || a.Why != x.why || len(a.Facts) > 0 {
+			t.Errorf("%s: %s %s", name, a.Outcome, a.Why)
+		}
+	}
+	if s.calls != 0 {
+		t.Errorf("%d questions went out", s.calls)
+	}
+}
+
+func TestRetriesAreFewAndNew(t *testing.T) {
+	t.Parallel()
+	s := &source{answer: func(n int, q exchange.QuestionDocument) (int, exchange.AnswerDocument) {
+		return 200, reply(q, "busy", nil)
+	}}
+	var waits []time.Duration
+	c := setup(t, s, func(c *exchange.Config) {
+		c.Sleep = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
+	})
+	if a := c.Ask(t.Context(), question); a.Outcome != exchange.Unavailable || s.calls != 3 {
+		t.Errorf("%s after %d calls", a.Outcome, s.calls)
+	}
+	if len(waits) != 2 || waits[0] < 100*time.Millisecond || waits[0] > 200*time.Millisecond || waits[1] < 150*time.Millisecond || waits[1] > 300*time.Millisecond {
+		t.Errorf("%v", waits)
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(s.nonces)))) != 3 {
+		t.Errorf("a nonce was used twice: %v", s.nonces)
+	}
+	stop := setup(t, &source{answer: s.answer}, func(c *exchange.Config) {
+		c.Sleep = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	})
+	if a := stop.Ask(t.Context(), question); a.Outcome != exchange.Unavailable || a.Why != exchange.WhyStatus {
+		t.Errorf("%s %s", a.Outcome, a.Why)
+	}
+}
+
+// TestSickSourceRests: after five failures in a row a source is left alone, and
+// the others are not.
+func TestSickSourceRests(t *testing.T) {
+	t.Parallel()
+	s := &source{answer: func(n int, q exchange.QuestionDocument) (int, exchange.AnswerDocument) {
+		if q.Source == "death" {
+			return 503, reply(q, "busy", nil)
+		}
+		return 200, reply(q, "found", map[string]string{"status": "married"})
+	}}
+	c := setup(t, s, nil)
+	c.Ask(t.Context(), question)
+	c.Ask(t.Context(), question)
+	if a := c.Ask(t.Context(), question); a.Why != exchange.WhyBreaker || a.Outcome != exchange.Unavailable || s.calls != 5 {
+		t.Errorf("%s %s after %d calls", a.Outcome, a.Why, s.calls)
+	}
+	q := question
+	q.Source = "marriage"
+	if a := c.Ask(t.Context(), q); a.Outcome != exchange.HitClear {
+		t.Errorf("another source: %s %s", a.Outcome, a.Why)
+	}
+}
+
+func TestOldKeyAndNewKey(t *testing.T) {
+	t.Parallel()
+	s := &source{answer: func(_ int, q exchange.QuestionDocument) (int, exchange.AnswerDocument) {
+		return 200, reply(q, "none", nil)
+	}}
+	for name, x := range map[string]struct {
+		keys map[string][]byte
+		want exchange.Outcome
+	}{
+		"both":     {map[string][]byte{"w": clientKey, "x": answerKey}, exchange.NoRecord},
+		"wrong_id": {map[string][]byte{"w": answerKey}, exchange.Unavailable},
+		"ours":     {map[string][]byte{"x": clientKey}, exchange.Unavailable},
+	} {
+		c := setup(t, s, func(c *exchange.Config) { c.AnswerKeys = x.keys })
+		if a := c.Ask(t.Context(), question); a.Outcome != x.want {
+			t.Errorf("%s: %s %s", name, a.Outcome, a.Why)
+		}
+	}
+}
+
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]exchange.Outcome{
+		-300 * time.Second: exchange.NoRecord, -301 * time.Second: exchange.Unavailable,
+		72*time.Hour - time.Second: exchange.NoRecord, 72 * time.Hour: exchange.Expired,
+	} {
+		s := &source{answer: func(_ int, q exchange.QuestionDocument) (int, exchange.AnswerDocument) {
+			a := reply(q, "none", nil)
+			a.AsOf = noon.Add(-age).Format(time.RFC3339)
+			return 200, a
+		}}
+		a := setup(t, s, nil).Ask(t.Context(), question)
+		if a.Outcome != want || (want == exchange.NoRecord && !a.ValidUntil.Equal(noon.Add(72*time.Hour-age))) {
+			t.Errorf("%v old: %s until %v", age, a.Outcome, a.ValidUntil)
+		}
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	sources, err := exchange.Sources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, s := range sources {
+		ids = append(ids, s.ID)
+		if !strings.HasPrefix(s.LegalBasis, "社会救助法第") {
+			t.Errorf("%s stands on %q", s.ID, s.LegalBasis)
+		}
+	}
+	for _, need := range []string{"household", "death", "marriage", "low_income", "earlier_aid", "social_insurance", "unemployment", "near_relative"} {
+		if !slices.Contains(ids, need) {
+			t.Errorf("%s is missing", need)
+		}
+	}
+	good, err := os.ReadFile("sources.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range map[string]struct{ from, to, problem string }{
+		"unknown_key":               {`holder = "公安机关"`, "holder = \"公安机关\"\nendpoint = \"x\"", "unknown key"},
+		"no_basis":                  {`legal_basis = "社会救助法第四十二条"`, ``, "low_income: id, name, holder"},
+		"id_twice":                  {`id = "death"`, `id = "household"`, "used twice"},
+		"path_twice":                {`path = "/death"`, `path = "/household"`, "used twice"},
+		"deadline_below_one_try":    {`deadline = "15s"`, `deadline = "1s"`, "try <= deadline"},
+		"no_freshness":              {`freshness = "72h"`, ``, "freshness"},
+		"adverse_is_no_value":       {`adverse = ["cancelled"]`, `adverse = ["dead"]`, "adverse value is not a value"},
+		"condition_on_nothing":      {`only_when = "kin=yes"`, `only_when = "cousin=yes"`, "only_when"},
+		"condition_on_no_value":     {`only_when = "kin=yes"`, `only_when = "kin=maybe"`, "only_when"},
+		"kind_nobody_knows":         {`kind = "count"`, `kind = "text"`, "known kind"},
+		"enum_without_values":       {`values = ["married", "divorced", "widowed", "unmarried"]`, ``, "an enum needs them"},
+		"fact_twice":                {`name = "cremation"`, `name = "month"`, "listed twice"},
+		"value_of_the_wrong_form":   {`"married"`, `"Married!"`, "wrong form"},
+		"not_toml":                  {`[[source]]`, `[[source`, "catalogue"},
+		"deadline_beyond_a_minute":  {`deadline = "15s"`, `deadline = "61s"`, "1m"},
+		"adverse_count_of_an_enum":  {`adverse = ["yes"]`, `adverse = ["1+"]`, "adverse value"},
+		"facts_of_a_source_missing": {"[[source.fact]]\nname = \"status\"\nkind = \"enum\"\nvalues = [\"married\", \"divorced\", \"widowed\", \"unmarried\"]\nrequired = true", "", "no facts"},
+	} {
+		bad := strings.Replace(string(good), x.from, x.to, 1)
+		if bad == string(good) {
+			t.Errorf("%s: nothing was changed", name)
+		}
+		if _, err := exchange.ParseSources([]byte(bad)); err == nil || !strings.Contains(err.Error(), x.problem) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := exchange.ParseSources(nil); err == nil {
+		t.Error("an empty catalogue was accepted")
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*exchange.Config){
+		"host": func(c *exchange.Config) { c.BaseURL = "x" }, "short_key": func(c *exchange.Config) { c.Key = c.Key[:31] },
+		"short_answer_key": func(c *exchange.Config) { c.AnswerKeys = map[string][]byte{"x": []byte("short")} },
+		"no_answer_keys":   func(c *exchange.Config) { c.AnswerKeys = nil }, "clock": func(c *exchange.Config) { c.Now = nil },
+		"sleep": func(c *exchange.Config) { c.Sleep = nil }, "random": func(c *exchange.Config) { c.Random = nil },
+	} {
+		c := config("https://a.example")
+		change(&c)
+		if _, err := exchange.New(c); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+	if c, err := exchange.New(config("https://a.example")); err != nil || len(c.Sources()) != 8 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNoRandomnessNoCall(t *testing.T) {
+	t.Parallel()
+	s := &source{}
+	c := setup(t, s, func(c *exchange.Config) { c.Random = errReader{} })
+	if a := c.Ask(t.Context(), question); a.Outcome != exchange.Unavailable || s.calls != 0 {
+		t.Errorf("%s, %d calls", a.Outcome, s.calls)
+	}
+}
+
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, errors.New("no randomness") }
