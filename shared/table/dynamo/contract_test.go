@@ -1,0 +1,50 @@
+package dynamo_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/tabletest"
+	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
+)
+
+func anybody() aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+	})
+}
+
+func client(url string) *dynamodb.Client {
+	return dynamo.Lean("us-east-1", url, anybody(), &http.Client{})
+}
+
+func noStream(in *dynamodb.CreateTableInput) { in.StreamSpecification = nil }
+
+// fresh is a new table on an engine.
+func fresh(t testing.TB, url string, change ...func(*dynamodb.CreateTableInput)) (name string) {
+	t.Helper()
+	name = "doudi-" + ident.Random().New()
+	if err := dynamo.CreateTable(t.Context(), client(url), name, change...); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestEngines(t *testing.T) {
+	for _, e := range engine.All(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Run("contract", func(t *testing.T) {
+				tabletest.Run(t, func(t *testing.T) table.Store {
+					return dynamo.New(client(e.URL), fresh(t, e.URL, noStream), ident.Random())
+				}, tabletest.Options{Racers: 8})
+			})
+		})
+	}
+}
