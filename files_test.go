@@ -1,0 +1,102 @@
+package doudi_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// unfinished are words that promise work instead of doing it. They are written
+// in halves so that this file does not contain them.
+var unfinished = regexp.MustCompile(`\b(` + "TO" + `DO|` + "FIX" + `ME|` + "XX" + `X)\b`)
+
+// elsewhere are names of places outside the repository: a workplace, or the
+// hosts of package registries, whose addresses belong in nobody's source.
+var elsewhere = regexp.MustCompile(`(^|[\s"'` + "`" + `(=:\[])(/wo` + `rk/|\.\./` + `shared/)|` +
+	`registry\.npm` + `js\.org|npm` + `mirror\.com|files\.python` + `hosted\.org|pypi\.` + `org|proxy\.go` + `lang\.org|sum\.go` + `lang\.org|repo1\.ma` + `ven\.org|repo\.ma` + `ven\.apache\.org`)
+
+// textBreaches finds pattern line by line.
+func textBreaches(files []text, pattern *regexp.Regexp) []string {
+	var bad []string
+	for _, f := range files {
+		for i, l := range strings.Split(f.body, "\n") {
+			if m := pattern.FindString(l); m != "" {
+				bad = append(bad, fmt.Sprintf("%s:%d: %q", f.path, i+1, m))
+			}
+		}
+	}
+	return bad
+}
+
+func TestTexts(t *testing.T) {
+	files, err := texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(t, "finish it, or open an issue", textBreaches(files, unfinished))
+	report(t, "the project is understood from itself, on any machine", textBreaches(files, elsewhere))
+}
+
+func TestTextRulesBite(t *testing.T) {
+	for _, bad := range []string{"// TO" + "DO: later", "# FIX" + "ME"} {
+		if len(textBreaches([]text{{"a", bad}}, unfinished)) == 0 {
+			t.Errorf("%q: nothing noticed", bad)
+		}
+	}
+	for _, bad := range []string{"see /wo" + "rk/x", "see `../" + "shared/design.md`", "https://registry.npm" + "js.org/x", "GOPROXY=https://proxy.go" + "lang.org"} {
+		if len(textBreaches([]text{{"a", bad}}, elsewhere)) == 0 {
+			t.Errorf("%q: nothing noticed", bad)
+		}
+	}
+	for _, good := range []string{module + "/shared/work", "GET /v1/staff/work", "../shared_files"} {
+		if got := textBreaches([]text{{"a", good}}, elsewhere); len(got) != 0 {
+			t.Errorf("%q: refused", good)
+		}
+	}
+}
+
+// unlisted are the decision records that the index does not name.
+func unlisted(index string, records []string) []string {
+	var bad []string
+	for _, r := range records {
+		if !strings.Contains(index, "("+r+")") {
+			bad = append(bad, r+" is not in docs/adr/README.md")
+		}
+	}
+	return bad
+}
+
+func TestDecisionsAreListed(t *testing.T) {
+	index, err := os.ReadFile("docs/adr/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob("docs/adr/[0-9]*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range found {
+		found[i] = filepath.Base(found[i])
+	}
+	if len(found) == 0 {
+		t.Fatal("no decision records: run from the root")
+	}
+	report(t, "a decision nobody can find is taken again", unlisted(string(index), found))
+	if len(unlisted("[one](0001-a.md)", []string{"0001-a.md", "0002-b.md"})) != 1 {
+		t.Error("an unlisted record was not noticed")
+	}
+}
+
+func TestPapersArePresent(t *testing.T) {
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE", "docs/architecture.md", "docs/api/openapi.yaml", ".ci/run"} {
+		if info, err := os.Stat(name); err != nil || info.Size() == 0 {
+			t.Errorf("%s is missing or empty: a newcomer looks for it", name)
+		}
+	}
+	if info, err := os.Stat(".ci/run"); err == nil && info.Mode()&0o111 == 0 {
+		t.Error(".ci/run is not executable")
+	}
+}
