@@ -834,7 +834,7 @@ func TestSMSLine(t *testing.T) {
 
 func getJSON(t *testing.T, url string, out any) {
 	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // loopback
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -846,7 +846,7 @@ func getJSON(t *testing.T, url string, out any) {
 
 func post(t *testing.T, url, body string, out any) int {
 	t.Helper()
-	resp, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // loopback
+	resp, err := http.Post(url, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1026,6 +1026,112 @@ func TestNothingLeaks(t *testing.T) {
 			"SMS key": r.keys.SMSSecretKey, "open id": r.OpenID("canarycode"), "sign-in code": "canarycode", "token": "access_token=", "host": strings.TrimPrefix(r.url, "http://")} {
 			if strings.Contains(said.String(), canary) {
 				t.Errorf("with %q the %s leaks", effect, name)
+			}
+		}
+	}
+}
+
+func TestCallbacksThatLie(t *testing.T) {
+	t.Parallel()
+	for lie, visible := range map[string]func(*rig, bank.Callback) bool{
+		"wrong_amount": func(_ *rig, c bank.Callback) bool { return c.AmountFen != 88800 },
+		"wrong_person": func(r *rig, c bank.Callback) bool {
+			return c.PayeeDigest != r.bank.PayeeDigest(order(r.cast(t, "plain"), "ref1"))
+		},
+		"other_reference": func(_ *rig, c bank.Callback) bool { return c.Reference != "ref1" },
+	} {
+		r, in := newCallbackRig(t, "", "[[rule]]\nservice = \"bank\"\nop = \"callback\"\neffect = \"lie\"\nlie = \""+lie+"\"")
+		r.bank.Send(t.Context(), "ref1", r.encode(t, order(r.cast(t, "plain"), "ref1")))
+		r.clock.move(time.Second)
+		r.Step(t.Context())
+		if len(in.got) != 1 || !visible(r, in.got[0]) {
+			t.Errorf("%s cannot be seen: %+v", lie, in.got)
+		}
+	}
+}
+
+func TestWhatPeopleCanLookUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, world.Options{}, "")
+	p := r.cast(t, "plain")
+	r.bank.Send(t.Context(), "ref1", r.encode(t, order(p, "ref1")))
+	r.bank.Send(t.Context(), "ref2", r.encode(t, order(r.cast(t, "tekun"), "ref2")))
+	r.sms.Send(t.Context(), sms.Message{To: civil.StoredPhone(p.Phone), Template: "paid", Params: []string{"1"}})
+	for query, want := range map[string]int{"": 2, "?reference=ref1": 1, "?purpose=临时救助金": 2, "?account=" + p.Account: 1, "?reference=none": 0} {
+		var book struct{ Entries []world.Entry }
+		getJSON(t, r.url+"/world/bank/book"+query, &book)
+		if len(book.Entries) != want {
+			t.Errorf("%q: %d entries", query, len(book.Entries))
+		}
+		for _, e := range book.Entries {
+			if strings.Contains(e.Account, p.Account[4:12]) || e.AmountFen != 88800 {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	for query, want := range map[string]int{"": 1, "?to=" + p.Phone: 1, "?to=19900000000": 0} {
+		var messages struct{ Messages []world.Message }
+		getJSON(t, r.url+"/world/messages"+query, &messages)
+		if len(messages.Messages) != want || (want == 1 && strings.Contains(messages.Messages[0].To, p.Phone)) {
+			t.Errorf("%q: %+v", query, messages)
+		}
+	}
+}
+
+// TestWrongKeys: each service knows its callers.
+func TestWrongKeys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, world.Options{SingleUseCodes: true}, "")
+	thief := world.LocalKeys("thief")
+	thief.SMSTemplates["paid"] = "9001"
+	wc, err := wxapp.New(thief.WeChatConfig(r.url, nil, r.clock.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wc.Code2Session(t.Context(), "wx:王测安"); !isErr(err, wxapp.ErrConfig) {
+		t.Errorf("wrong secret: %v", err)
+	}
+	sc, err := sms.New(thief.SMSConfig(r.url, nil, r.clock.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := sc.Send(t.Context(), sms.Message{To: civil.StoredPhone("19901000001"), Template: "paid", Params: []string{"1"}}); o.Class != sms.Refused || o.Code != "AuthFailure.SignatureFailure" {
+		t.Errorf("%+v", o)
+	}
+	xc := thief.ExchangeConfig(r.url, nil, r.clock.now, rand.Reader)
+	xc.Sleep = func(context.Context, time.Duration) error { return nil }
+	x, err := exchange.New(xc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := x.Ask(t.Context(), question(r.cast(t, "plain"), "death", "n1")); a.Outcome != exchange.Unavailable {
+		t.Errorf("%s", a.Outcome)
+	}
+	if _, err := r.wechat.Code2Session(t.Context(), "wx:王测安"); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.wechat.Code2Session(t.Context(), "wx:王测安"); !isErr(err, wxapp.ErrCodeRefused) {
+		t.Errorf("single-use code used twice: %v", err)
+	}
+}
+
+// TestTwoLimitsOneMeaning holds the client's idea of a field against the
+// platform's: what the client lets through, the platform takes.
+func TestTwoLimitsOneMeaning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, world.Options{}, "")
+	id, err := r.wechat.Code2Session(t.Context(), "wx:王测安")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, values := range map[string][]string{
+		"thing1": {strings.Repeat("字", 50), "a\nb", "😀😀"}, "number1": {"1.5"}, "character_string1": {"AB 12-3"}, "time1": {"15:01~16:00", "2026年1月2日 15:01"},
+		"date1": {"2026年11月22日", "2026年11月22日~2026年11月23日"}, "amount1": {"¥1.50", "1200元"}, "phone_number1": {"+86-19901000001"},
+		"name1": {"买买提·艾力", "张*明", "John Smith"}, "phrase1": {"已发放"}, "letter1": {"abc"}, "symbol1": {"★"}, "car_number1": {"苏D12345"}, "const1": {"办结"}, "enum1": {"办结"},
+	} {
+		for _, v := range values {
+			if o := r.wechat.Send(t.Context(), wxapp.Message{To: id.OpenID, Template: "tmpl-paid", Data: map[string]string{key: v}}); o.Class != wxapp.Sent {
+				t.Errorf("%s %q: %+v", key, v, o)
 			}
 		}
 	}
