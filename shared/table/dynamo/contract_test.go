@@ -45,6 +45,7 @@ func TestEngines(t *testing.T) {
 					return dynamo.New(client(e.URL), fresh(t, e.URL, noStream), ident.Random())
 				}, tabletest.Options{Racers: 8})
 			})
+			t.Run("lost_answers", func(t *testing.T) { lostAnswers(t, e) })
 		})
 	}
 }
