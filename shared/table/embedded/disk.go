@@ -73,7 +73,7 @@ type request struct {
 // Open is a Store in a folder, which is made if it is not there. A second
 // process that opens it gets ErrHeld.
 func Open(dir string, opts ...Option) (*Store, error) {
-	set := settings{spare: 100_000, now: time.Now}
+	set := settings{spare: 100_000}
 	for _, o := range opts {
 		o(&set)
 	}
@@ -291,6 +291,9 @@ func (g *group) write(c change) (err error) {
 
 // rake forgets expired items, at most once a second.
 func (g *group) rake() error {
+	if g.disk.set.now == nil {
+		return nil
+	}
 	now := g.disk.set.now()
 	if now.Before(g.disk.nextRake) {
 		return nil
@@ -391,5 +394,6 @@ func (quiet) Errorf(format string, args ...any) {
 // Fatalf ends the process, as pebble demands: the disk refused a sync, and
 // nothing that was not acknowledged may be taken for written.
 func (quiet) Fatalf(format string, args ...any) {
-	panic("embedded: " + fmt.Sprintf(format, args...))
+	slog.Error("embedded: " + fmt.Sprintf(format, args...))
+	os.Exit(1)
 }

@@ -55,8 +55,7 @@ type settings struct {
 // Option changes how a Store behaves.
 type Option func(*settings)
 
-// Clock is what expiry is measured against. Without it Open takes the system's
-// clock and Memory never expires an item, so that a simulation repeats itself.
+// Clock is what expiry is measured against. Without it no item is forgotten.
 func Clock(now func() time.Time) Option { return func(s *settings) { s.now = now } }
 
 // Spare is how many changes are kept while the feed has no consumer; 100 000
