@@ -48,15 +48,45 @@ type world struct {
 	gate *gate
 }
 
-// gate is a table that can be made to wait before a transaction.
+// gate is the table as the API sees it. It can be made to wait before a
+// transaction, and to fail at the nth call.
 type gate struct {
 	table.Store
 	before atomic.Pointer[func(writes []table.Write)]
+	// fuse counts calls down; the call that finds it at zero fails, and it stays
+	// below zero. lose makes a failing transaction happen all the same.
+	fuse atomic.Int64
+	lose bool
+}
+
+func (g *gate) blown() bool { return g.fuse.Add(-1) == 0 }
+
+func (g *gate) Get(ctx context.Context, key table.Key) (table.Item, bool, error) {
+	if g.blown() {
+		return table.Item{}, false, table.ErrBusy
+	}
+	return g.Store.Get(ctx, key)
+}
+
+func (g *gate) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if g.blown() {
+		return table.Page{}, table.ErrBusy
+	}
+	return g.Store.Query(ctx, q)
 }
 
 func (g *gate) Transact(ctx context.Context, writes ...table.Write) error {
 	if f := g.before.Load(); f != nil {
 		(*f)(writes)
+	}
+	if g.blown() {
+		if !g.lose {
+			return table.ErrBusy
+		}
+		if err := g.Store.Transact(ctx, writes...); err != nil {
+			return err
+		}
+		return table.ErrUnknown
 	}
 	return g.Store.Transact(ctx, writes...)
 }
