@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 type Check struct {
 	Person     string              `json:"person"` // keyed reference
 	Source     string              `json:"source"` // the register's id in the catalogue
+	About      string              `json:"about"`  // keyed reference of the name and number asked about
 	Round      int                 `json:"round"`  // counts up when an answer is too old and is asked for again
 	Outcome    policy.CheckOutcome `json:"outcome"`
 	FetchedAt  time.Time           `json:"fetched_at"`
@@ -54,9 +56,16 @@ func place(k table.Key) seal.Place {
 	return seal.Place{Table: application.TableName, PK: k.PK, SK: k.SK, Field: "facts"}
 }
 
-// settled reports whether c needs no asking again at t.
-func (c Check) settled(t time.Time) bool {
-	return c.Outcome.Answered() && (c.ValidUntil.IsZero() || t.Before(c.ValidUntil))
+// settled reports whether c, about the person with one of refs, needs no asking
+// again at t. A name that was corrected is another question.
+func (c Check) settled(refs []string, t time.Time) bool {
+	return c.Outcome.Answered() && slices.Contains(refs, c.About) && (c.ValidUntil.IsZero() || t.Before(c.ValidUntil))
+}
+
+// about is the keyed references, the current one first, of exactly this name and
+// number together.
+func about(blind *seal.Blind, who application.Person) []string {
+	return blind.Refs("asked", string(who.Paper.Kind())+":"+who.Paper.Reveal()+" "+who.Name.Reveal())
 }
 
 // Keep stores c: Version 0 for the first time, else in place of that version.

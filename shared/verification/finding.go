@@ -96,9 +96,10 @@ func (w *weighing) people() {
 		}
 		who, _ := w.c.Particulars.Person(role)
 		ref := w.c.Ref(w.blind, w.c.Particulars, role)
-		said := map[string]policy.CheckOutcome{}
+		abouts, said := about(w.blind, who), map[string]policy.CheckOutcome{}
 		for _, s := range w.sources {
 			check, asked := w.c.Checks[Key(w.c.ID, ref, s.ID)]
+			asked = asked && slices.Contains(abouts, check.About)
 			outcome := w.outcome(ref, who, check, asked)
 			said[s.ID] = outcome
 			w.note(s.ID, label, outcome)
@@ -115,7 +116,7 @@ func (w *weighing) outcome(ref string, who application.Person, check Check, aske
 	_, agreed := w.c.Consents[ref]
 	_, number := who.Paper.IDNumber()
 	switch {
-	case asked && check.Outcome.Answered() && !check.settled(w.now):
+	case asked && check.Outcome.Answered() && !check.settled([]string{check.About}, w.now):
 		return policy.Expired
 	case asked:
 		return check.Outcome

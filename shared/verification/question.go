@@ -64,6 +64,7 @@ type Case struct {
 type Question struct {
 	Case    string
 	Person  string // keyed reference
+	About   string // keyed reference of name and number
 	Source  string
 	Basis   string
 	Consent string
@@ -88,17 +89,21 @@ func (c Case) Questions(blind *seal.Blind, sources []Source, now time.Time) []Qu
 		if !agreed || !has {
 			continue
 		}
+		refs := about(blind, who)
 		for _, s := range sources {
 			before := c.Checks[Key(c.ID, ref, s.ID)]
-			if before.settled(now) {
+			if before.settled(refs, now) {
 				continue
 			}
 			round := before.Round
 			if before.Outcome.Answered() || before.Outcome == policy.Expired {
 				round++ // the same number would bring the same old answer
 			}
-			all = append(all, Question{Case: c.ID, Person: ref, Source: s.ID, Basis: s.Basis, Consent: consent.Document, Name: who.Name, ID: number,
-				Number: ident.Derive("lookup", c.ID, ref, s.ID, fmt.Sprint(round)), Round: round, Before: before})
+			all = append(all, Question{Case: c.ID, Person: ref, About: refs[0], Source: s.ID, Basis: s.Basis, Consent: consent.Document,
+				Name: who.Name, ID: number, Round: round, Before: before,
+				// All that the exchange sees goes into the number: one number with two
+				// questions behind it is never answered.
+				Number: ident.Derive("lookup", c.ID, ref, refs[0], s.ID, s.Basis, consent.Document, fmt.Sprint(round))})
 		}
 	}
 	return all
@@ -106,6 +111,6 @@ func (c Case) Questions(blind *seal.Blind, sources []Source, now time.Time) []Qu
 
 // Answered is the check that comes of q.
 func (q Question) Answered(o policy.CheckOutcome, facts map[string]string, fetched, until time.Time, evidence, why string) Check {
-	return Check{Person: q.Person, Source: q.Source, Round: q.Round, Outcome: o, Facts: facts, FetchedAt: fetched, ValidUntil: until,
+	return Check{Person: q.Person, About: q.About, Source: q.Source, Round: q.Round, Outcome: o, Facts: facts, FetchedAt: fetched, ValidUntil: until,
 		Evidence: evidence, Why: why, Basis: q.Basis, Consent: q.Consent, Version: q.Before.Version}
 }
