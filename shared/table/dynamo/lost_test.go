@@ -138,6 +138,12 @@ func lostAnswers(t *testing.T, e engine.Engine) {
 		return []table.Write{table.Put{Item: j}, table.Move{Key: w.fund.Key, Deltas: []table.Delta{{Counter: "open", By: -60}}}}
 	}
 
+	allSince := func(w world) []table.Write {
+		j := w.entry.Clone()
+		j.Key.SK = "other"
+		return append(nextEntry(w), table.Put{Item: j}, table.Move{Key: w.fund.Key, Deltas: []table.Delta{{Counter: "open", By: 10}}})
+	}
+
 	const ours, refused, unknown = "ours", "refused", "unknown"
 	for _, c := range []struct {
 		name     string
@@ -164,6 +170,7 @@ func lostAnswers(t *testing.T, e engine.Engine) {
 		{"move_lost_three_times", move, []fate{lostAfter, lostAfter, lostBefore}, nil, ours, 4, 40},
 		{"move_lost_and_somebody_puts_the_entry", move, []fate{lostBefore}, otherEntry, refused, 2, 100},
 		{"move_lost_but_stored_and_the_fund_moved_since", move, []fate{lostAfter}, nextEntry, ours, 2, 40},
+		{"move_lost_but_stored_and_all_written_since", move, []fate{lostAfter}, allSince, ours, 2, 50},
 		{"move_lost_and_the_fund_is_emptied", move, []fate{lostBefore}, emptyFund, unknown, 2, 40},
 	} {
 		t.Run(c.name, func(t *testing.T) {
