@@ -388,6 +388,15 @@ func TestAmountsAboveTheCeilingNeedTheCounty(t *testing.T) {
 		"exception": m{"codes": []string{"OVER_CEILING"}, "reason": "经县级协调机制一事一议同意。"}}), 409, "rules-hold")
 }
 
+// An exception that no rule asked for is still an exception: the county decides.
+func TestAnExceptionAlwaysGoesToTheCounty(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	id, approval := w.proposed(m{"exception": m{"codes": []string{"FREQUENCY_CAP"}, "reason": "在外地已获救助，确有必要再次救助。"}})
+	w.want(w.post(approver, id, "approvals", approval), 403, "county-required")
+	w.want(w.post(county, id, "approvals", approval), 201, "")
+}
+
 func TestAnApprovalRestatesWhatItApproves(t *testing.T) {
 	t.Parallel()
 	w := open(t)
