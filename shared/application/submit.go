@@ -101,8 +101,6 @@ func (p Particulars) payeeProblems(relation Relation, on civil.Day) (f fault.Fie
 	}
 	holder, ok := p.Person(p.Holder)
 	switch {
-	case p.Account.Empty():
-		f.Add("/payee/account", "required", "请填写银行账号。")
 	case !ok:
 		f.Add("/payee/holder", "no-such-person", "收款人必须是上面填过的人。")
 	case p.Holder == RoleApplicant && (relation == Committee || relation == Outreach):

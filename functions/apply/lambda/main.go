@@ -1,0 +1,31 @@
+// Apply on Lambda: the public intake.
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/doudi-aid/doudi/functions/apply"
+	"github.com/doudi-aid/doudi/shared/deployed"
+	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/document/bucket"
+	"github.com/doudi-aid/doudi/shared/policy"
+)
+
+func main() { deployed.Main(run) }
+
+func run(ctx context.Context, w *deployed.World) error {
+	evidence := w.Settings.Text("DOUDI_DOCUMENTS")
+	box, blind, err := w.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	book, err := policy.Shipped()
+	if err != nil {
+		return err
+	}
+	documents := bucket.New(s3.New(s3.Options{Region: w.Region, Credentials: w.Credentials}), evidence, box)
+	w.Serve(apply.Routes(apply.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(), Documents: documents, Now: w.Now}))
+	return nil
+}
