@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/table/tabletest"
 	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
 )
@@ -38,7 +39,10 @@ func fresh(t testing.TB, url string, change ...func(*dynamodb.CreateTableInput))
 }
 
 func TestEngines(t *testing.T) {
-	for _, e := range engine.All(t) {
+	subjects := []tabletest.Subject{{Name: "memory", Store: embedded.Memory()}, {Name: "disk", Store: disk(t)}}
+	engines := engine.All(t)
+	for _, e := range engines {
+		subjects = append(subjects, tabletest.Subject{Name: e.Name, Store: dynamo.New(client(e.URL), fresh(t, e.URL, noStream), ident.Random())})
 		t.Run(e.Name, func(t *testing.T) {
 			t.Run("contract", func(t *testing.T) {
 				tabletest.Run(t, func(t *testing.T) table.Store {
@@ -48,4 +52,19 @@ func TestEngines(t *testing.T) {
 			t.Run("lost_answers", func(t *testing.T) { lostAnswers(t, e) })
 		})
 	}
+	t.Run("same_answers_everywhere", func(t *testing.T) { tabletest.Differ(t, subjects...) })
+}
+
+func disk(t *testing.T) table.Store {
+	t.Helper()
+	s, err := embedded.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }

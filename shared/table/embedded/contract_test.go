@@ -45,3 +45,7 @@ func TestFeed(t *testing.T) {
 		})
 	})
 }
+
+func TestMemoryAnswersAsTheDisk(t *testing.T) {
+	tabletest.Differ(t, tabletest.Subject{Name: "memory", Store: embedded.Memory()}, tabletest.Subject{Name: "disk", Store: open(t, t.TempDir())})
+}
