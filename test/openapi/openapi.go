@@ -52,6 +52,15 @@ func Checked(t testing.TB, h http.Handler) http.Handler {
 	})
 }
 
+// Hold holds one reply that came over the wire against the document.
+func Hold(r *http.Request, status int, header http.Header, body []byte) error {
+	doc, err := loaded()
+	if err != nil {
+		return err
+	}
+	return doc.check(r, status, header, body)
+}
+
 // document is the API document, ready to be asked.
 type document struct {
 	spec   *openapi3.T

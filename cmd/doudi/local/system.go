@@ -57,6 +57,7 @@ type Options struct {
 	PayDelay       time.Duration // from the bank's acceptance to the money; 0 for its default
 	Log            io.Writer
 	Level          slog.Level
+	Now            func() time.Time // the clock of system and world; nil for the machine's
 }
 
 // The stores.
@@ -87,15 +88,20 @@ type System struct {
 	running  sync.WaitGroup
 	closers  []func() error
 	failed   chan error
+	now      func() time.Time
 }
 
-func (s *System) now() time.Time { return time.Now() }
+// Dead lists the messages that no handler could deal with.
+func (s *System) Dead() []queue.Dead { return s.broker.Dead() }
 
 // Start starts everything and answers when the API does. Close ends it; a
 // process that is killed instead loses nothing that was acknowledged.
 func Start(ctx context.Context, o Options) (*System, error) {
 	s := &System{ids: ident.Random(), failed: make(chan error, 2), metrics: telemetry.Discard,
 		log: telemetry.NewLogger(o.Log, o.Level), Tree: division.Shipped(), calendar: calendar.Shipped()}
+	if s.now = o.Now; s.now == nil {
+		s.now = time.Now
+	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
