@@ -54,11 +54,9 @@ func TestEveryProblemOfASubmissionIsNamedAtOnce(t *testing.T) {
 			s.Particulars.Members[0].Paper = s.Particulars.Subject.Paper
 			s.Particulars.Members = append(s.Particulars.Members, s.Particulars.Members[1])
 		}, []string{"/members/0/paper duplicate-person", "/members/2/paper duplicate-person"}},
-		"a payee who is not the subject":      {func(_ *bench, s *application.Submission) { s.Particulars.Holder = "members/0" }, []string{"/payee/holder payee-not-subject"}},
-		"a payee who is nobody":               {func(_ *bench, s *application.Submission) { s.Particulars.Holder = "members/9" }, []string{"/payee/holder no-such-person"}},
-		"X039 a payee called agent is nobody": {func(_ *bench, s *application.Submission) { s.Particulars.Holder = "agent" }, []string{"/payee/holder no-such-person"}},
-			s.Particulars.Holder, s.Particulars.Account = "members/0", civil.Account{}
-		}, []string{"/payee/account required"}},
+		"a payee who is not the subject":       {func(_ *bench, s *application.Submission) { s.Particulars.Holder = "members/0" }, []string{"/payee/holder payee-not-subject"}},
+		"a payee who is nobody":                {func(_ *bench, s *application.Submission) { s.Particulars.Holder = "members/9" }, []string{"/payee/holder no-such-person"}},
+		"X039 a payee called agent is nobody":  {func(_ *bench, s *application.Submission) { s.Particulars.Holder = "agent" }, []string{"/payee/holder no-such-person"}},
 		"a minor may be paid through a parent": {func(b *bench, s *application.Submission) { minorSubject(b, s); s.Particulars.Holder = "members/0" }, nil},
 		"but not through another minor": {func(b *bench, s *application.Submission) {
 			minorSubject(b, s)
