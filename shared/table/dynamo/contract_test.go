@@ -49,6 +49,7 @@ func TestEngines(t *testing.T) {
 					return dynamo.New(client(e.URL), fresh(t, e.URL, noStream), ident.Random())
 				}, tabletest.Options{Racers: 8})
 			})
+			t.Run("feed", func(t *testing.T) { feed(t, e) })
 			t.Run("lost_answers", func(t *testing.T) { lostAnswers(t, e) })
 		})
 	}
@@ -67,4 +68,28 @@ func disk(t *testing.T) table.Store {
 		}
 	})
 	return s
+}
+
+func feed(t *testing.T, e engine.Engine) {
+	name := fresh(t, e.URL)
+	begin := func(t *testing.T) (table.Store, table.Feed) {
+		store := dynamo.New(client(e.URL), name, ident.Random())
+		f, err := dynamo.NewFeed(t.Context(), client(e.URL), dynamo.LeanStreams("us-east-1", e.URL, anybody(), &http.Client{}), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store, f
+	}
+	tabletest.RunFeed(t, begin)
+	t.Run("a_new_process_goes_on_after_the_last_ack", func(t *testing.T) {
+		store, again := begin(t)
+		it := table.Item{Key: table.Key{PK: "new", SK: "process"}, Version: 1}
+		if err := store.Transact(t.Context(), table.Put{Item: it}); err != nil {
+			t.Fatal(err)
+		}
+		changes, err := again.Next(t.Context(), "relay", 10)
+		if err != nil || len(changes) != 1 || !tabletest.Same(changes[0].Item, it) {
+			t.Errorf("%+v %v", changes, err)
+		}
+	})
 }
