@@ -2,6 +2,7 @@ package decide_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -220,6 +221,42 @@ func TestWhateverMovesBetweenReadingAndWritingUndoesTheApproval(t *testing.T) {
 
 var aVisit = m{"method": "door", "finding": "as_told", "note": "房屋烧毁，情况属实。"}
 
+// B07: the head's version and the event's place guard an approval twice over, so
+// dropping either shows in no race. So the conditions themselves are held to.
+func TestWhatAnApprovalDemands(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	id, approval := w.proposed(nil)
+	before := w.Read(id)
+	var got []string
+	w.gate.watch(func(writes []table.Write) {
+		for _, one := range writes {
+			key := one.Target()
+			switch one := one.(type) {
+			case table.Replace:
+				got = append(got, fmt.Sprintf("replace %s v%d", key.SK, one.Item.Version-before.Version))
+			case table.Check:
+				got = append(got, fmt.Sprintf("check %s v%d", key.PK, one.Version))
+			case table.Move:
+				for _, d := range one.Deltas {
+					got = append(got, fmt.Sprintf("move %s %+d floor %d", d.Counter, d.By, d.Floor))
+				}
+			case table.Put:
+				sk, _, _ := strings.Cut(key.SK, "#")
+				got = append(got, "put "+sk)
+			}
+		}
+	})
+	w.want(w.post(approver, id, "approvals", approval), 201, "")
+	all := strings.Join(got, "\n")
+	for _, want := range []string{"replace HEAD v1", "put EVENT", "check STAFF#" + approver + " v1", "move available -110000 floor 0", "put PAYOUT",
+		"put ONCE", "put HOLDER", "put ENTRY", "put PAYEE"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("not demanded: %s\nin\n%s", want, all)
+		}
+	}
+}
+
 // X048.
 func TestFiftyApproveAtOnceAndOneWins(t *testing.T) {
 	t.Parallel()
@@ -386,6 +423,34 @@ func TestAmountsAboveTheCeilingNeedTheCounty(t *testing.T) {
 	w.want(w.post(clerk, id, "proposals", m{"amount_fen": 9000_00}), 409, "exception-required")
 	w.want(w.post(clerk, id, "proposals", m{"amount_fen": 20000_01,
 		"exception": m{"codes": []string{"OVER_CEILING"}, "reason": "经县级协调机制一事一议同意。"}}), 409, "rules-hold")
+}
+
+// X026: what one officer saw and what another pays to is one account, on the
+// application and in the sealed particulars.
+func TestAPayeeThatWasSwappedIsNotPaid(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	id, approval := w.proposed(nil)
+	p, version, err := application.OpenParticulars(t.Context(), w.Store, w.Box, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Account = w.Account(4242)
+	item, err := p.Seal(t.Context(), w.Box, id, version+1)
+	if err == nil {
+		err = w.Store.Transact(t.Context(), table.Replace{Item: item})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.post(approver, id, "approvals", approval), 409, "payee-moved")
+	w.Change(id, "noted", func(a application.Application) (application.Application, error) {
+		next, err := a.Note()
+		next.Payee = application.AccountRef(w.Blind, p.Account)
+		return next, err
+	})
+	approval["proposal_version"] = w.Read(id).Version
+	w.want(w.post(approver, id, "approvals", approval), 409, "payee-moved")
 }
 
 // An exception that no rule asked for is still an exception: the county decides.

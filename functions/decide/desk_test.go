@@ -91,6 +91,9 @@ func (g *gate) Transact(ctx context.Context, writes ...table.Write) error {
 	return g.Store.Transact(ctx, writes...)
 }
 
+// watch has f see every transaction from now on.
+func (g *gate) watch(f func([]table.Write)) { g.before.Store(&f) }
+
 // once has f run before the next transaction, and never again.
 func (g *gate) once(f func()) {
 	var ran atomic.Bool

@@ -1,0 +1,29 @@
+// Decide on Lambda: what township and county staff call.
+package main
+
+import (
+	"context"
+
+	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/deployed"
+	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/policy"
+)
+
+func main() { deployed.Main(run) }
+
+func run(ctx context.Context, w *deployed.World) error {
+	cash := decide.CashLimits{CaseFen: w.Fen("DOUDI_CASH_CASE_FEN"), DayFen: w.Fen("DOUDI_CASH_DAY_FEN")}
+	box, blind, err := w.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	book, err := policy.Shipped()
+	if err != nil {
+		return err
+	}
+	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(),
+		Calendar: calendar.Shipped(), IDs: w.IDs, Now: w.Now, Cash: cash}))
+	return nil
+}
