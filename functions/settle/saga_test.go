@@ -169,7 +169,7 @@ func stride() int {
 	if testing.Short() {
 		return 29
 	}
-	return 5
+	return 11
 }
 
 // TestTwoCrashes kills twice, at every pair of touches, in the plain life.

@@ -34,14 +34,16 @@ const (
 	Busy      Manner = "busy"       // 429, not taken
 	Blind     Manner = "blind"      // not found, although it may be there
 	Less      Manner = "less"       // an answer with another amount
+	Refuse    Manner = "refuse"     // our agreement is not accepted
+	Differ    Manner = "differ"     // it holds other content under this reference
 )
 
-// Sends lists the manners of an order's reception, Asks those of a question's.
+// Sends lists the honest manners of an order's reception.
 func Sends() []Manner {
 	return []Manner{Well, Unheard, Heard, Broken, BrokenYet, Forged, Late, Short, Busy}
 }
 
-// Asks lists the manners of answering a question that do not lie.
+// Asks lists the honest manners of answering a question.
 func Asks() []Manner { return []Manner{Well, Unheard, Broken, Forged, Busy, Blind} }
 
 // Verdict is what an order ends in at the bank.
@@ -215,15 +217,12 @@ func (t *Teller) order(w http.ResponseWriter, r *http.Request, raw []byte) bool 
 	case Late:
 		t.wire = append(t.wire, bytes.Clone(raw))
 		return false
-	case Short:
-		t.answer(w, r, http.StatusOK, bank.Statement{Agreement: agreement, Reference: o.Reference, Status: bank.Busy, BankTime: t.now(), Code: "INSUFFICIENT_FUNDS"}, true)
-		return true
-	case Busy:
-		t.answer(w, r, http.StatusTooManyRequests, bank.Statement{Agreement: agreement, Reference: o.Reference, Status: bank.Busy, BankTime: t.now(), Code: "RATE_LIMITED"}, true)
-		return true
 	}
 	if x := t.orders[o.Reference]; x != nil && x.order != o {
-		t.answer(w, r, http.StatusConflict, bank.Statement{Agreement: agreement, Reference: o.Reference, Status: bank.Refused, BankTime: t.now(), Code: "DUPLICATE_DIFFERENT"}, true)
+		m = Differ
+	}
+	if status, s, ok := t.refusal(m, o.Reference); ok {
+		t.answer(w, r, status, s, true)
 		return true
 	}
 	t.receive(raw)
@@ -264,15 +263,36 @@ func (t *Teller) question(w http.ResponseWriter, r *http.Request) bool {
 	case Broken, BrokenYet:
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
-	case Busy:
-		status, s = http.StatusTooManyRequests, bank.Statement{Agreement: agreement, Reference: reference, Status: bank.Busy, BankTime: t.now(), Code: "RATE_LIMITED"}
 	case Blind:
 		status, s = http.StatusNotFound, bank.Statement{Agreement: agreement, Reference: reference, Status: bank.NotFound, BankTime: t.now()}
 	case Less:
 		s.AmountFen--
 	}
+	if code, refused, ok := t.refusal(m, reference); ok {
+		status, s = code, refused
+	}
 	t.answer(w, r, status, s, m != Forged)
 	return true
+}
+
+// refusal is the answer that says why a call was not taken.
+func (t *Teller) refusal(m Manner, reference string) (int, bank.Statement, bool) {
+	s := bank.Statement{Agreement: agreement, Reference: reference, Status: bank.Busy, BankTime: t.now()}
+	switch m {
+	case Short:
+		s.Code = "INSUFFICIENT_FUNDS"
+		return http.StatusOK, s, true
+	case Busy:
+		s.Code = "RATE_LIMITED"
+		return http.StatusTooManyRequests, s, true
+	case Refuse:
+		s.Status, s.Code = bank.Refused, "NO_AGREEMENT"
+		return http.StatusForbidden, s, true
+	case Differ:
+		s.Status, s.Code = bank.Refused, "DUPLICATE_DIFFERENT"
+		return http.StatusConflict, s, true
+	}
+	return 0, s, false
 }
 
 func (t *Teller) answer(w http.ResponseWriter, r *http.Request, status int, s bank.Statement, honest bool) {

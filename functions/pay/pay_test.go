@@ -1,0 +1,291 @@
+package pay_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/functions/pay"
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/payout"
+	. "github.com/doudi-aid/doudi/shared/payout/payouttest"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+func deps(r *Room) pay.Deps {
+	return pay.Deps{Table: r.Table, Box: r.Box, Bank: r.Bank, Now: r.Now, Metrics: r, Log: r.Logger()}
+}
+
+// sent fails the test unless the bank got exactly n orders.
+func sent(t *testing.T, r *Room, n int) {
+	t.Helper()
+	if sends, _ := r.Teller.Calls(); sends != n {
+		t.Errorf("the bank got %d orders, want %d", sends, n)
+	}
+}
+
+func TestOfManyClaimsOneWinsAndLosersTalkToNobody(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	h := pay.Handle(deps(r))
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if err := h(t.Context(), r.Message()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	sent(t, r, 1)
+	if p := r.Payout(); p.State != payout.Submitted || p.Version != 3 {
+		t.Errorf("%s at version %d", p.State, p.Version)
+	}
+}
+
+// promise: a flag holds the money, also one raised in the last moment.
+func TestAHoldPlacedMeanwhileWins(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	once := sync.Once{}
+	r.Table.Before = func(ctx context.Context) { once.Do(func() { r.Hold(ctx, "STAFF") }) }
+	h := pay.Handle(deps(r))
+	for range 3 {
+		if err := h(t.Context(), r.Message()); err != nil {
+			t.Error(err)
+		}
+	}
+	sent(t, r, 0)
+	if p := r.Payout(); p.State != payout.Due || p.Version != 1 {
+		t.Errorf("%s at version %d", p.State, p.Version)
+	}
+	if _, _, owes := r.Owed(); !owes {
+		t.Error("it is not owed any more")
+	}
+	r.Table.Before = nil
+	r.Lift(t.Context())
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Error(err)
+	}
+	sent(t, r, 1)
+}
+
+func TestAHoldDoesNotHideAnOrderThatMayBeThere(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	h := pay.Handle(deps(r))
+	r.Teller.Send = func(int) Manner { return Unheard }
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Fatal(err)
+	}
+	// The bank says it does not know it, and a hold comes: not sent, but asked.
+	p := r.Payout()
+	o, err := payout.Step(p, payout.Answer{Said: payout.Said{Word: payout.NotFound, Reference: p.Attempts[0].Reference}}, event.Actor{Kind: event.System, ID: "settle"}, r.Now())
+	if err == nil {
+		err = payout.Commit(t.Context(), r.Store, o)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Hold(t.Context(), "STAFF")
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Fatal(err)
+	}
+	if q, _, _ := r.Owed(); q != work.Settle || r.Payout().State != payout.Unknown {
+		t.Errorf("%s, owed to %q", r.Payout().State, q)
+	}
+	sent(t, r, 1)
+}
+
+func TestWhatIsNotSent(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no switch")
+	never := func(context.Context, application.Application) (bool, error) { return false, nil }
+	for name, c := range map[string]struct {
+		set  func(*Room, *pay.Deps)
+		want error
+	}{
+		"paused": {func(_ *Room, d *pay.Deps) {
+			d.Paused = func(_ context.Context, township civil.DivisionCode, rail award.Rail) (bool, error) {
+				return township == "320402001000" && rail == award.Bank, nil
+			}
+		}, nil},
+		"the switch cannot be read": {func(_ *Room, d *pay.Deps) {
+			d.Paused = func(context.Context, civil.DivisionCode, award.Rail) (bool, error) { return false, broken }
+		}, broken},
+		"the register cannot be read": {func(_ *Room, d *pay.Deps) {
+			d.Deceased = func(context.Context, application.Application) (bool, error) { return false, broken }
+		}, broken},
+		"no key": {func(r *Room, _ *pay.Deps) {
+			item, _, _ := r.Store.Get(t.Context(), table.Key{PK: "APP#app1", SK: "PAYEE#01#001"})
+			item.Body[len(item.Body)-1] ^= 1
+			item.Version++
+			if err := r.Store.Transact(t.Context(), table.Replace{Item: item}); err != nil {
+				t.Error(err)
+			}
+		}, fault.New(fault.Internal, "seal-broken", "", "")},
+		"the store does not answer the claim": {func(r *Room, d *pay.Deps) {
+			d.Table = &Mortal{Store: r.Store, Fate: NewFate(map[int]Doom{1: Lost})}
+			d.Deceased = never
+		}, payout.ErrIndeterminate},
+		"the claim is stored and nobody says so": {func(r *Room, d *pay.Deps) {
+			d.Table = &Mortal{Store: r.Store, Fate: NewFate(map[int]Doom{1: LostDone})}
+		}, payout.ErrIndeterminate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := New(t, NewFate(nil))
+			d := deps(r)
+			c.set(r, &d)
+			if err := pay.Handle(d)(t.Context(), r.Message()); !errors.Is(err, c.want) && err != c.want {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			sent(t, r, 0)
+			if _, _, owes := r.Owed(); !owes {
+				t.Error("and it is not owed any more")
+			}
+		})
+	}
+}
+
+func TestTheDeadAreNotPaidUntilAPersonHasLooked(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	d := deps(r)
+	d.Deceased = func(context.Context, application.Application) (bool, error) { return true, nil }
+	h := pay.Handle(d)
+	for range 2 {
+		if err := h(t.Context(), r.Message()); err != nil {
+			t.Error(err)
+		}
+	}
+	sent(t, r, 0)
+	head := r.Head()
+	if len(head.Holds) != 1 || head.Holds[0].Code != pay.HoldDeceased || head.Version != 2 {
+		t.Fatalf("holds %+v", head.Holds)
+	}
+	r.Lift(t.Context())
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Error(err)
+	}
+	sent(t, r, 1)
+}
+
+func TestTheApplicationMovesWhileADeathIsNoted(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	d := deps(r)
+	d.Deceased = func(ctx context.Context, _ application.Application) (bool, error) {
+		r.Hold(ctx, "STAFF")
+		return true, nil
+	}
+	if err := pay.Handle(d)(t.Context(), r.Message()); fault.Of(err).Kind.Disposition() != fault.Redeliver {
+		t.Errorf("got %v", err)
+	}
+	sent(t, r, 0)
+}
+
+func TestTheSameBytesGoAgain(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	h := pay.Handle(deps(r))
+	r.Teller.Send = func(n int) Manner { return map[int]Manner{1: Unheard, 2: Late}[n] }
+	for range 3 {
+		if err := h(t.Context(), r.Message()); err != nil {
+			t.Fatal(err)
+		}
+		p := r.Payout()
+		c, _ := p.Current()
+		if p.State == payout.Submitted {
+			break
+		}
+		o, err := payout.Step(p, payout.Answer{Said: payout.Said{Word: payout.NotFound, Reference: c.Reference}}, event.Actor{Kind: event.System, ID: "settle"}, r.Now())
+		if err == nil {
+			err = payout.Commit(t.Context(), r.Store, o)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.Teller.Bodies) != 1 {
+		t.Errorf("B01: %d references", len(r.Teller.Bodies))
+	}
+	for _, bodies := range r.Teller.Bodies {
+		if len(bodies) != 3 || bodies[0] != bodies[1] || bodies[1] != bodies[2] {
+			t.Errorf("%d orders, or not the same bytes", len(bodies))
+		}
+	}
+}
+
+func TestTheReplyIsStoredAfterOurTimeIsUp(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	r.Teller.Send = func(int) Manner { cancel(); return Well }
+	if err := pay.Handle(deps(r))(ctx, r.Message()); err != nil {
+		t.Error(err)
+	}
+	if p := r.Payout(); p.State != payout.Submitted && p.State != payout.Unknown {
+		t.Errorf("what came back is not stored: %s", p.State)
+	}
+}
+
+func TestWhatTheBankSaysAtOnce(t *testing.T) {
+	t.Parallel()
+	for m, want := range map[Manner]struct {
+		state payout.State
+		alarm string
+	}{
+		Well:      {payout.Submitted, ""},
+		Unheard:   {payout.Unknown, ""},
+		Heard:     {payout.Unknown, ""},
+		Broken:    {payout.Unknown, ""},
+		BrokenYet: {payout.Unknown, ""},
+		Forged:    {payout.Unknown, ""},
+		Late:      {payout.Unknown, ""},
+		Busy:      {payout.Unknown, ""},
+		Short:     {payout.Unknown, payout.AlarmShort},
+		Refuse:    {payout.Unknown, "bank-line-refused"},
+		Differ:    {payout.Frozen, payout.AlarmFrozen},
+		Less:      {payout.Frozen, payout.AlarmFrozen},
+	} {
+		t.Run("manner "+string(m), func(t *testing.T) {
+			t.Parallel()
+			r := New(t, NewFate(nil))
+			r.Teller.Send = func(int) Manner { return m }
+			if err := pay.Handle(deps(r))(t.Context(), r.Message()); err != nil {
+				t.Fatal(err)
+			}
+			p := r.Payout()
+			if p.State != want.state || len(p.Attempts) != 1 || (want.alarm != "" && r.Alarms[want.alarm] != 1) {
+				t.Errorf("%s, %d attempts, alarms %v", p.State, len(p.Attempts), r.Alarms)
+			}
+			if m == Short && p.Next.Sub(r.Now()) != 15*time.Minute {
+				t.Errorf("an account that is short is asked of again in %v", p.Next.Sub(r.Now()))
+			}
+		})
+	}
+}
+
+func TestMessagesThatArePoison(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	h := pay.Handle(deps(r))
+	for _, body := range []string{"", "{", "{}", `{"pk":"APP#app1","sk":"HEAD"}`} {
+		if err := h(t.Context(), queue.Message{Body: []byte(body)}); !errors.Is(err, pay.ErrMessage) {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+	if err := h(t.Context(), queue.Message{Body: work.Message{PK: "APP#none", SK: "PAYOUT#01"}.Encode()}); !errors.Is(err, payout.ErrNotFound) {
+		t.Error(err)
+	}
+	sent(t, r, 0)
+}
