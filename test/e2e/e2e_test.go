@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,10 +16,10 @@ import (
 )
 
 // start starts a local system for one test.
-func start(t *testing.T, change func(*local.Options)) *local.System {
+func start(t testing.TB, change func(*local.Options)) *local.System {
 	t.Helper()
 	o := local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, SweepEvery: time.Second,
-		PayDelay: 50 * time.Millisecond, Log: t.Output()}
+		PayDelay: 50 * time.Millisecond, Log: t.Output(), Level: slog.LevelWarn}
 	change(&o)
 	s, err := local.Start(t.Context(), o)
 	if err != nil {
@@ -32,7 +33,7 @@ func start(t *testing.T, change func(*local.Options)) *local.System {
 	return s
 }
 
-func play(t *testing.T, s *local.System, region string) string {
+func play(t testing.TB, s *local.System, region string) string {
 	t.Helper()
 	var out bytes.Buffer
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)

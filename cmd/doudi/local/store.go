@@ -24,7 +24,7 @@ func (s *System) openStore(ctx context.Context, o Options) error {
 		s.Table, s.feed = store, store
 		return nil
 	case o.Store == DynamoDB:
-		return s.openDynamo(ctx, o.Endpoint)
+		return s.openDynamo(ctx, o)
 	}
 	return fmt.Errorf("no store %q: %s or %s", o.Store, Embedded, DynamoDB)
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/dynamo"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
@@ -44,8 +45,10 @@ type Options struct {
 	Data        string // directory that keeps everything; "" keeps nothing
 	Store       string // Embedded or DynamoDB
 	Endpoint    string // of the DynamoDB engine
-	Scenario    string // file for the world; "" for a world where all goes well
-	SweepEvery  time.Duration
+	// Observe is told what each request to the engine cost; nil for nobody.
+	Observe    func(dynamo.Usage)
+	Scenario   string // file for the world; "" for a world where all goes well
+	SweepEvery time.Duration
 	// WithoutRelay loses every message that the relay would send: the sweeper
 	// alone must finish everything.
 	WithoutRelay bool
@@ -86,6 +89,7 @@ type System struct {
 	metrics  telemetry.Metrics
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
+	servers  []func() error // in the order they were opened
 	closers  []func() error
 	failed   chan error
 	now      func() time.Time
@@ -169,16 +173,20 @@ func (s *System) start(ctx context.Context, o Options) error {
 // Close ends everything in the order that lets work under way finish or be
 // found again.
 func (s *System) Close() error {
+	var errs []error
+	end := func(closers []func() error) {
+		for i := len(closers) - 1; i >= 0; i-- {
+			errs = append(errs, closers[i]())
+		}
+	}
+	end(s.servers)
 	s.cancel()
 	if s.broker != nil {
 		s.broker.Close()
 	}
-	var errs []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.closers[i]())
-	}
-	s.closers = nil
 	s.running.Wait()
+	end(s.closers) // what everything above stood on
+	s.servers, s.closers = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -192,7 +200,7 @@ func (s *System) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	s.closers = append(s.closers, func() error {
+	s.servers = append(s.servers, func() error {
 		ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
 		defer stop()
 		if err := server.Shutdown(ctx); err != nil {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -21,7 +22,9 @@ import (
 	"github.com/doudi-aid/doudi/functions/verify"
 	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/document"
+	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/exchange"
+	"github.com/doudi-aid/doudi/shared/firstaid"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/queue"
@@ -123,8 +126,12 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err
 	}
+	office := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book}
 	handlers := map[string]queue.Handler{
-		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker}),
+		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
+			Release: func(ctx context.Context, id string) (bool, error) {
+				return envelope.Release(ctx, office, s.calendar, id, s.now())
+			}}),
 		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"settle": settle.Handle(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{

@@ -1,0 +1,5 @@
+package main
+
+import "context"
+
+func units(context.Context, options) error { return nil }
