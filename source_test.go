@@ -28,7 +28,7 @@ var moneyDirs = []string{"shared/money", "shared/fund", "shared/award/...", "sha
 	"functions/pay/...", "functions/settle/...", "functions/decide/..."}
 
 // clockDirs are where the clock and randomness are read, to be handed to everybody else.
-var clockDirs = []string{"cmd/...", "functions/*/lambda", "scripts/..."}
+var clockDirs = []string{"cmd/...", "functions/*/lambda", "shared/deployed/...", "scripts/..."}
 
 // clockFiles read the clock or randomness outside the wiring, each for a reason.
 var clockFiles = map[string]string{
@@ -395,8 +395,9 @@ func rapidFunctions(f source) []ast.Node {
 
 // sharedCodes are said in more than one place on purpose.
 var sharedCodes = map[string]string{
-	"not-signed-in": "somebody removed from work must look the same as nobody",
-	"same-person":   "the policy and the write both hold the two-person rule; the caller need not know which spoke first",
+	"not-signed-in":        "somebody removed from work must look the same as nobody",
+	"not-a-payout-message": "pay and settle read the same form of message, and neither may import the other",
+	"same-person":          "the policy and the write both hold the two-person rule; the caller need not know which spoke first",
 }
 
 // faultCodes are what is wrong with the faults declared outside tests.

@@ -2,6 +2,7 @@ package doudi_test
 
 import (
 	"fmt"
+	"go/ast"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/doudi-aid/doudi"
+	"github.com/doudi-aid/doudi/shared/table/dynamo"
 )
 
 func TestTemplateOfThisProgram(t *testing.T) {
@@ -214,7 +217,7 @@ func values(n yaml.Node) []string {
 }
 
 var allowedActions = regexp.MustCompile(`^(logs:(CreateLogStream|PutLogEvents)|` +
-	`dynamodb:(GetItem|Query|PutItem|ConditionCheckItem|UpdateItem|DescribeStream|GetRecords|GetShardIterator|ListStreams)|` +
+	`dynamodb:(GetItem|BatchGetItem|Query|PutItem|ConditionCheckItem|UpdateItem|DescribeStream|GetRecords|GetShardIterator|ListStreams)|` +
 	`sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)|kms:(Decrypt|GenerateDataKey)|s3:(PutObject|GetObject)|secretsmanager:GetSecretValue)$`)
 
 func statementBreaches(where string, s statement) []string {
@@ -234,16 +237,168 @@ func statementBreaches(where string, s statement) []string {
 		if a != "dynamodb:UpdateItem" {
 			continue
 		}
-		// Updates in place are for counters of funds; an event that could be
+		// Updates in place are for counters of funds and standing approvals; an event that could be
 		// updated would be a record that can be changed.
-		if keys := s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]; !slices.Equal(values(keys), []string{"FUND#*"}) {
-			bad = append(bad, where+": UpdateItem beyond the partitions of funds")
+		if keys := s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]; !slices.Equal(values(keys), []string{"FUND#*", "ENVELOPES#*"}) {
+			bad = append(bad, where+": UpdateItem beyond the partitions of funds and standing approvals")
 		}
 		if s.Condition["Null"]["dynamodb:LeadingKeys"].Value != "false" {
 			bad = append(bad, where+": ForAllValues is true of an absent key; the Null condition must stand beside it")
 		}
 	}
 	return bad
+}
+
+// settingNames are the settings whose names are written in the files of dirs; a
+// name that ends in _ begins those of all queues.
+func settingNames(files []source, dirs ...string) []string {
+	var names []string
+	for _, f := range files {
+		if f.test() || !slices.Contains(dirs, f.dir()) {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && strings.HasPrefix(l.Value, `"DOUDI_`) {
+				names = append(names, strings.Trim(l.Value, `"`))
+			}
+			return true
+		})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// A function has exactly the settings that it reads: one too few stops it at
+// start, one too many is a right to know something for nothing.
+func TestSettingsAreThoseThatAreRead(t *testing.T) {
+	var doc struct {
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Properties struct {
+				CodeURI     string `yaml:"CodeUri"`
+				Environment struct {
+					Variables map[string]yaml.Node `yaml:"Variables"`
+				} `yaml:"Environment"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+		Globals struct {
+			Function struct {
+				Environment struct {
+					Variables map[string]yaml.Node `yaml:"Variables"`
+				} `yaml:"Environment"`
+			} `yaml:"Function"`
+		} `yaml:"Globals"`
+	}
+	body, err := os.ReadFile("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	deps := map[string][]string{}
+	for _, p := range list(t) {
+		if dir, ours := dirOf(p.ImportPath); ours {
+			deps[dir] = p.Deps
+		}
+	}
+	seen := 0
+	for id, r := range doc.Resources {
+		if r.Type != "AWS::Serverless::Function" {
+			continue
+		}
+		seen++
+		main := "functions/" + strings.TrimSuffix(filepath.Base(r.Properties.CodeURI), ".zip") + "/lambda"
+		dirs := []string{main}
+		for _, d := range deps[main] {
+			if dir, ours := dirOf(d); ours {
+				dirs = append(dirs, dir)
+			}
+		}
+		var have []string
+		for _, variables := range []map[string]yaml.Node{doc.Globals.Function.Environment.Variables, r.Properties.Environment.Variables} {
+			for name := range variables {
+				if strings.HasPrefix(name, "DOUDI_QUEUE_") {
+					name = "DOUDI_QUEUE_"
+				}
+				if strings.HasPrefix(name, "DOUDI_") {
+					have = append(have, name)
+				}
+			}
+		}
+		slices.Sort(have)
+		read := settingNames(goFiles(t), dirs...)
+		// Whoever waits for keys or rules may link code that could read them.
+		read = slices.DeleteFunc(read, func(s string) bool { return s == "DOUDI_SEAL_KEY" && !slices.Contains(have, s) })
+		if have = slices.Compact(have); !slices.Equal(have, read) {
+			t.Errorf("%s: has the settings %v and reads %v", id, have, read)
+		}
+	}
+	if seen == 0 {
+		t.Error("no functions were looked at")
+	}
+}
+
+// The table of the template is the one that the store's own tests make.
+func TestTableIsThatOfTheStore(t *testing.T) {
+	type key struct {
+		Name string `yaml:"AttributeName"`
+		Kind string `yaml:"KeyType"`
+		Type string `yaml:"AttributeType"`
+	}
+	type shape struct {
+		Keys       []key `yaml:"KeySchema"`
+		Attributes []key `yaml:"AttributeDefinitions"`
+		Indexes    []struct {
+			Name       string `yaml:"IndexName"`
+			Keys       []key  `yaml:"KeySchema"`
+			Projection struct {
+				Kind string `yaml:"ProjectionType"`
+			} `yaml:"Projection"`
+		} `yaml:"GlobalSecondaryIndexes"`
+		Stream struct {
+			View string `yaml:"StreamViewType"`
+		} `yaml:"StreamSpecification"`
+	}
+	var doc struct {
+		Resources map[string]struct {
+			Properties shape `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	body, err := os.ReadFile("infra/data.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	have, want := doc.Resources["Table"].Properties, dynamo.Schema("x")
+	keys := func(in []types.KeySchemaElement) (out []key) {
+		for _, k := range in {
+			out = append(out, key{Name: *k.AttributeName, Kind: string(k.KeyType)})
+		}
+		return out
+	}
+	if !slices.Equal(have.Keys, keys(want.KeySchema)) {
+		t.Errorf("keys %v, the store has %v", have.Keys, keys(want.KeySchema))
+	}
+	for i, a := range want.AttributeDefinitions {
+		if i >= len(have.Attributes) || have.Attributes[i].Name != *a.AttributeName || have.Attributes[i].Type != string(a.AttributeType) {
+			t.Errorf("attribute %s is not defined as the store has it", *a.AttributeName)
+		}
+	}
+	for i, x := range want.GlobalSecondaryIndexes {
+		if i >= len(have.Indexes) || have.Indexes[i].Name != *x.IndexName || !slices.Equal(have.Indexes[i].Keys, keys(x.KeySchema)) ||
+			have.Indexes[i].Projection.Kind != string(x.Projection.ProjectionType) {
+			t.Errorf("index %s is not as the store has it", *x.IndexName)
+		}
+	}
+	if len(have.Indexes) != len(want.GlobalSecondaryIndexes) || len(have.Attributes) != len(want.AttributeDefinitions) {
+		t.Errorf("%d indexes and %d attributes, the store has %d and %d", len(have.Indexes), len(have.Attributes), len(want.GlobalSecondaryIndexes), len(want.AttributeDefinitions))
+	}
+	if have.Stream.View != string(want.StreamSpecification.StreamViewType) {
+		t.Errorf("the stream shows %s, the store reads %s", have.Stream.View, want.StreamSpecification.StreamViewType)
+	}
 }
 
 func TestStacks(t *testing.T) {
@@ -267,7 +422,7 @@ Resources:
               - Effect: Allow
                 Action: dynamodb:UpdateItem
                 Resource: !GetAtt Table.Arn
-                Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FUND#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}
+                Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FUND#*", "ENVELOPES#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}
 `
 	const function = `
 Resources:
@@ -286,7 +441,7 @@ Resources:
 		"delete":                {role, "dynamodb:PutItem", "dynamodb:DeleteItem"},
 		"scan":                  {role, "dynamodb:PutItem", "dynamodb:Scan"},
 		"all_of_dynamodb":       {role, "dynamodb:PutItem", `"dynamodb:*"`},
-		"updates_anything":      {role, `["FUND#*"]`, `["*"]`},
+		"updates_anything":      {role, `["FUND#*", "ENVELOPES#*"]`, `["*"]`},
 		"absent_key_passes":     {role, `, "Null": {"dynamodb:LeadingKeys": "false"}`, ""},
 		"literal_arn":           {role, "!GetAtt Table.Arn}", "arn:aws:dynamodb:x}"},
 		"literal_host":          {role, "PolicyName: only", "PolicyName: https://x.amazonaws.com/"},

@@ -8,9 +8,9 @@ import (
 
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/shared/deployed"
+	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/document/bucket"
-	"github.com/doudi-aid/doudi/shared/policy"
 )
 
 func main() { deployed.Main(run) }
@@ -21,7 +21,7 @@ func run(ctx context.Context, w *deployed.World) error {
 	if err != nil {
 		return err
 	}
-	book, err := policy.Shipped()
+	book, err := rulebook.Open(w)
 	if err != nil {
 		return err
 	}

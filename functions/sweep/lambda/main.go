@@ -1,0 +1,32 @@
+// Sweep on Lambda: runs every minute.
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/doudi-aid/doudi/functions/sweep"
+	"github.com/doudi-aid/doudi/shared/deployed"
+	"github.com/doudi-aid/doudi/shared/deployed/queues"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// grace is how late work must be before it is sent again: the relay is quicker.
+const grace = time.Minute
+
+func main() { deployed.Main(run) }
+
+func run(_ context.Context, w *deployed.World) error {
+	send, err := queues.Sender(w, work.Queues()...)
+	if err != nil {
+		return err
+	}
+	d := sweep.Deps{Table: w.Table, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+	lambda.Start(func(ctx context.Context) error {
+		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
+		return err
+	})
+	return nil
+}

@@ -1,0 +1,36 @@
+// Package changes reads the records of the table's stream as Lambda delivers
+// them. It knows how Lambda writes attributes and leaves their meaning to
+// package dynamo.
+package changes
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/dynamo"
+)
+
+// Decode is a lambdaqueue.Decode. The removal of an expired item is no change.
+func Decode(r events.DynamoDBEventRecord) (table.Change, bool, error) {
+	if events.DynamoDBOperationType(r.EventName) == events.DynamoDBOperationTypeRemove {
+		return table.Change{}, false, nil
+	}
+	image := make(map[string]types.AttributeValue, len(r.Change.NewImage))
+	for name, v := range r.Change.NewImage {
+		switch v.DataType() {
+		case events.DataTypeString:
+			image[name] = &types.AttributeValueMemberS{Value: v.String()}
+		case events.DataTypeNumber:
+			image[name] = &types.AttributeValueMemberN{Value: v.Number()}
+		case events.DataTypeBinary:
+			image[name] = &types.AttributeValueMemberB{Value: v.Binary()}
+		default:
+			return table.Change{}, false, fmt.Errorf("changes: attribute %s is of a type the store never writes", name)
+		}
+	}
+	c, err := dynamo.Change(r.Change.SequenceNumber, image)
+	return c, err == nil, err
+}

@@ -1,0 +1,65 @@
+package deployed
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+func settings(pairs ...string) func(string) (string, bool) {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) (string, bool) { v, ok := m[name]; return v, ok }
+}
+
+func TestOpenNamesEverySettingThatIsMissing(t *testing.T) {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	_, err := open(settings(), log)
+	if err == nil || !strings.Contains(err.Error(), "AWS_REGION") || !strings.Contains(err.Error(), "DOUDI_TABLE") {
+		t.Errorf("nothing is set: %v", err)
+	}
+	w, err := open(settings("AWS_REGION", "cn-north-1", "DOUDI_TABLE", "t", "AWS_ACCESS_KEY_ID", "a", "AWS_SECRET_ACCESS_KEY", "b"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := w.Credentials.Retrieve(t.Context()); err != nil || c.AccessKeyID != "a" {
+		t.Errorf("credentials %v, %v", c.AccessKeyID, err)
+	}
+	if _, _, err := w.Keys(t.Context()); err == nil || !strings.Contains(err.Error(), "DOUDI_SEAL_KEY") {
+		t.Errorf("no key is named: %v", err)
+	}
+}
+
+func TestBothTellsABatchFromARequest(t *testing.T) {
+	handle := both(
+		func(_ context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+			return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: r.RawPath}, nil
+		},
+		func(_ context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
+			return events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{{ItemIdentifier: e.Records[0].MessageId}}}, nil
+		})
+	for event, want := range map[string]string{
+		`{"Records":[{"messageId":"m1","eventSource":"aws:sqs"}]}`:                               `"itemIdentifier":"m1"`,
+		`{"version":"2.0","rawPath":"/v1/callbacks/bank","body":"{\"Records\":[{}]}"}`:           `"body":"/v1/callbacks/bank"`,
+		`{"version":"2.0","rawPath":"/v1/callbacks/bank","headers":{"Records":"[1]"},"body":""}`: `"body":"/v1/callbacks/bank"`,
+	} {
+		answer, err := handle(t.Context(), json.RawMessage(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(answer)
+		if err != nil || !strings.Contains(string(raw), want) {
+			t.Errorf("%s was answered %s, %v", event, raw, err)
+		}
+	}
+	if _, err := handle(t.Context(), json.RawMessage(`[`)); err == nil {
+		t.Error("what is no event was handled")
+	}
+}
