@@ -14,7 +14,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/event"
-	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
@@ -25,13 +24,6 @@ import (
 
 // Article is what first-step aid is given under, as the citizen reads it.
 const Article = "《社会救助法》第五十条"
-
-// ErrPayee: the account is no longer the one that the proposal was made for, so
-// that what one officer saw is not what another would pay (X026).
-var ErrPayee = fault.New(fault.Conflict, "payee-moved", "收款账户已有变动，请重新提出意见。", "The payee account changed; the proposal must be made anew.")
-
-// ErrNoAccount: there is no account to pay to.
-var ErrNoAccount = fault.New(fault.Conflict, "no-account", "这份申请没有收款账户，请改用备用金发放，或者请申请人补充账户。", "There is no account to pay to; use the reserve, or ask for an account.")
 
 // Office is what first aid works with.
 type Office struct {

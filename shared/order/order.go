@@ -14,7 +14,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
-	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -43,12 +42,6 @@ type State string
 const (
 	Open State = "open"
 	Done State = "done"
-)
-
-// Faults.
-var (
-	ErrNotFound = fault.New(fault.NotFound, "order-not-found", "没有找到这项待确认的办理。", "No such order.")
-	ErrDone     = fault.New(fault.Conflict, "order-done", "这项办理已经确认过了。", "This order was completed before.")
 )
 
 // Order is one thing asked for.
