@@ -45,6 +45,7 @@ const (
 	motherID = "320411195803120021"
 	childID  = "320404201405010032"
 	agentID  = "511702197602280059"
+	youngID  = "320402200812010016"
 	card     = "6228480000000000018"
 )
 
@@ -228,8 +229,8 @@ func (c *counter) get(id string) application.Application {
 	return a
 }
 
-// pay takes an application through to a paid award, as staff and bank would.
-func (c *counter) pay(id string) {
+// award takes an application through to an award, as staff would.
+func (c *counter) award(id string) {
 	c.t.Helper()
 	now := c.clock()
 	clerk := event.Actor{Kind: event.Staff, ID: "320400-clerk-1", Person: "b1.clerk"}
@@ -246,12 +247,17 @@ func (c *counter) pay(id string) {
 		n, err := a.Approve(application.Award{ID: "01", AmountFen: 300_000, By: approver, At: now}, application.Deadline{Kind: application.ToExplain, From: now, At: now.AddDate(0, 0, 7)})
 		return n, "approved", approver, err
 	})
-	paid, err := event.Event{PK: application.Partition(id), Noun: "payout", ID: "01", Version: 3, Kind: "paid", At: now,
+}
+
+// bank is what became of the money.
+func (c *counter) bank(id, kind string, version int64) {
+	c.t.Helper()
+	w, err := event.Event{PK: application.Partition(id), Noun: "payout", ID: "01", Version: version, Kind: kind, At: c.clock(),
 		Actor: event.Actor{Kind: event.Provider, ID: "bank"}, Facts: event.Facts{"amount_fen": 300_000}}.Write()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := c.store.Transact(context.Background(), paid); err != nil {
+	if err := c.store.Transact(context.Background(), w); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -458,6 +464,35 @@ func TestX041ToX047TheSameRequestAgain(t *testing.T) {
 	}
 	if got := c.do("father", "POST", "/v1/applications", "k2", form()); got.status != 409 || !strings.Contains(got.body, first.field("id")) {
 		t.Errorf("a second open application: %d %s", got.status, got.body)
+	}
+}
+
+func TestX047WhatWasAcceptedOnceStaysAccepted(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	young := with(func(f object) { // seventeen today, of age when the request comes again
+		f["subject"] = who("张小", youngID)
+		f["members"] = f["members"].([]object)[:1]
+		f["consents"] = f["consents"].([]object)[:1]
+		f["payee"] = object{"account": card, "holder": "members/0"}
+	})
+	first := c.do("father", "POST", "/v1/applications", "k1", young)
+	if first.status != 201 {
+		t.Fatalf("%d %s", first.status, first.body)
+	}
+	c.mu.Lock()
+	c.now = c.now.AddDate(0, 1, 0)
+	c.mu.Unlock()
+	var err error
+	if c.users["father"], err = session.NewStore(c.store, rand.Reader, c.clock).Open(t.Context(), session.Opening{
+		Principal: session.Principal{Kind: session.Citizen, ID: c.ids["father"]}, TTL: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.do("father", "POST", "/v1/applications", "k1", young); r.status != 201 || r.body != first.body {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := c.do("father", "POST", "/v1/applications", "k2", young); r.status != 400 {
+		t.Errorf("the same today: %d", r.status)
 	}
 }
 
@@ -814,7 +849,12 @@ func TestReceiptsAfterTheMoney(t *testing.T) {
 		if r := c.do("father", "POST", path+"/appeals", "a0", object{"about": "amount", "text": "太少"}); r.status != 409 {
 			t.Errorf("before a decision: %d", r.status)
 		}
-		c.pay(id)
+		c.award(id)
+		c.bank(id, "instructed", 2)
+		if r := c.do("father", "POST", path+"/receipts", "r0", object{"award": "01", "answer": answer}); r.field("code") != "not-paid-yet" {
+			t.Errorf("under way: %d %s", r.status, r.body)
+		}
+		c.bank(id, "paid", 3)
 		r := c.do("father", "POST", path+"/receipts", "r1", object{"award": "01", "answer": answer})
 		a := c.get(id)
 		if r.status != 200 || len(a.Receipts) != 1 || a.Held() != (hold != "") {
@@ -830,6 +870,10 @@ func TestReceiptsAfterTheMoney(t *testing.T) {
 		k := c.do("father", "GET", path+"/card", "", nil)
 		if k.status != 200 || !strings.Contains(k.body, "¥3,000.00") || !strings.Contains(k.body, "第五十条") || !strings.Contains(k.body, "12345") || strings.Contains(k.body, "approver-1") {
 			t.Errorf("card: %s", k.body)
+		}
+		c.bank(id, "returned", 4)
+		if r := c.do("father", "POST", path+"/receipts", "r2", object{"award": "01", "answer": answer}); r.field("code") != "not-paid-yet" {
+			t.Errorf("after a return: %d %s", r.status, r.body)
 		}
 	}
 }

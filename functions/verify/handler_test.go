@@ -386,20 +386,31 @@ func TestRegistersThatContradictEachOtherCallAPerson(t *testing.T) {
 func TestAnApplicationThatMovesMeanwhileIsVerifiedAsItIsThen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "")
-	id := r.submit("plain")
-	r.asked.while = func() {
+	doc := application.Authorisation().SHA256
+	p := application.Particulars{Subject: r.person("dibao"), Members: []application.Member{{Person: r.person("dibao_spouse"), Kinship: application.Spouse}}}
+	id := r.file(p, []application.Agreement{{Role: "subject", Document: doc}})
+	r.asked.while = func() { // the spouse agrees while the registers are being asked
 		_, err := application.Change(context.Background(), r.deps.Table, id, application.Request{}, func(a application.Application) (application.Step[struct{}], error) {
-			n, err := a.Note()
-			return application.Step[struct{}]{Next: n, Event: n.Event("visited", event.Actor{Kind: event.Staff, ID: "x"}, r.clock())}, err
+			n, err := a.Supplement(a.Subject, a.People, a.Payee)
+			if err != nil {
+				return application.Step[struct{}]{}, err
+			}
+			c, _ := a.Consent(r.deps.Blind, p, application.Agreement{Role: "members/0", Document: doc}, "acc", r.clock(), calendar.Today(r.clock()))
+			w, err := c.Put(id)
+			return application.Step[struct{}]{Next: n, Event: n.Event("consented", event.Actor{Kind: event.Citizen, ID: "acc"}, r.clock()), Also: []table.Write{w}}, err
 		})
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	if a := r.must(id); a.State != application.Verified || a.Version != 3 {
+	a := r.must(id)
+	if a.State != application.Verified || a.Version != 3 {
 		t.Errorf("%s at version %d", a.State, a.Version)
 	}
-	if n := len(r.asked.take()); n != 6 {
+	if got := outcomes(a, policy.SourceDeath); !slices.Equal(got, []policy.CheckOutcome{policy.HitClear, policy.HitClear}) {
+		t.Errorf("findings from before the consent: %v", got)
+	}
+	if n := len(r.asked.take()); n != 12 {
 		t.Errorf("asked %d times", n)
 	}
 }
