@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,6 @@ func parts() []part {
 		{"lifecycle", "whole cases a second, with few and with many applications stored", lifecycles},
 		{"apply", "applications over HTTP against a bare transaction of the same items", applies},
 		{"up", "memory at rest and time from start to ready", ups},
-		{"units", "DynamoDB requests and write units of one case", units},
 	}
 }
 
@@ -54,8 +54,20 @@ func run(ctx context.Context, args []string) error {
 	f.IntVar(&o.stored, "stored", 1_000_000, "applications stored before the second lifecycle measurement")
 	only := f.String("only", "", "comma-separated parts; empty for all")
 	f.StringVar(&o.dir, "dir", "", "directory for data, on the disk to be measured; empty for a temporary one")
+	profile := f.String("cpuprofile", "", "file to write a CPU profile to")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		out, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	dir, err := os.MkdirTemp(o.dir, "doudi-bench-")
 	if err != nil {

@@ -1,5 +1,0 @@
-package main
-
-import "context"
-
-func units(context.Context, options) error { return nil }
