@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,6 +61,35 @@ func Hold(r *http.Request, status int, header http.Header, body []byte) error {
 	}
 	return doc.check(r, status, header, body)
 }
+
+// Transport carries requests by base and fails t for every reply of the API that
+// the document does not describe. What is not below /v1/ is not the API's.
+func Transport(t testing.TB, base http.RoundTripper) http.RoundTripper {
+	t.Helper()
+	doc, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return carrier(func(r *http.Request) (*http.Response, error) {
+		reply, err := base.RoundTrip(r)
+		if err != nil || !strings.HasPrefix(r.URL.Path, "/v1/") {
+			return reply, err
+		}
+		body, err := io.ReadAll(reply.Body)
+		if err := errors.Join(err, reply.Body.Close()); err != nil {
+			return nil, err
+		}
+		if err := doc.check(r, reply.StatusCode, reply.Header, body); err != nil {
+			t.Errorf("openapi: %s %s answered %d: %v", r.Method, r.URL.Path, reply.StatusCode, err)
+		}
+		reply.Body = io.NopCloser(bytes.NewReader(body))
+		return reply, nil
+	})
+}
+
+type carrier func(*http.Request) (*http.Response, error)
+
+func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
 
 // document is the API document, ready to be asked.
 type document struct {
