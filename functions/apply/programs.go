@@ -22,18 +22,18 @@ type Choice struct {
 
 // Program is help that can be had in one region, in plain words.
 type Program struct {
-	Track    string `json:"track"`
-	Name     string `json:"name"`
-	Region   string `json:"region"` // code of the region whose rules these are
-	Where    string `json:"where"`
-	Who      string `json:"who"`
-	HowMuch  string `json:"how_much"`
-	HowFast  string `json:"how_fast"`
-	HowTo    string `json:"how_to"`
-	Article  string `json:"article"`
-	Source   string `json:"source"` // the region's own instrument
-	Rules    string `json:"rules"`  // fingerprint
-	Provises string `json:"provisional,omitempty"`
+	Track   string `json:"track"`
+	Name    string `json:"name"`
+	Region  string `json:"region"` // code of the region whose rules these are
+	Where   string `json:"where"`
+	Who     string `json:"who"`
+	HowMuch string `json:"how_much"`
+	HowFast string `json:"how_fast"`
+	HowTo   string `json:"how_to"`
+	Article string `json:"article"`
+	Source  string `json:"source"` // the region's own instrument
+	Rules   string `json:"rules"`  // fingerprint
+	Caveat  string `json:"provisional,omitempty"`
 }
 
 // AuthorisationOut is the text that people agree to, and its digest to send back.
@@ -120,7 +120,7 @@ func (d Deps) program(r *policy.Rules, place civil.DivisionCode, day civil.Day) 
 		HowTo:   "在小程序填写姓名、证件号码和发生了什么就可以提交，不需要任何材料；也可以请村（居）委会、亲属代为申请，或拨打12345。",
 		Article: "《社会救助法》第二十九条、第三十七条、第五十条", Source: r.LegalSource(), Rules: r.Fingerprint()}
 	if one.Provisional {
-		p.Provises = "部分标准待当地民政部门确认，以实际决定为准。"
+		p.Caveat = "部分标准待当地民政部门确认，以实际决定为准。"
 	}
 	return p
 }
