@@ -249,11 +249,11 @@ func (c *counter) award(id string) {
 	})
 }
 
-// bank is what became of the money.
-func (c *counter) bank(id, kind string, version int64) {
+// bank is what became of the money: an event, and the state it left the money in.
+func (c *counter) bank(id, kind, state string, version int64) {
 	c.t.Helper()
 	w, err := event.Event{PK: application.Partition(id), Noun: "payout", ID: "01", Version: version, Kind: kind, At: c.clock(),
-		Actor: event.Actor{Kind: event.Provider, ID: "bank"}, Facts: event.Facts{"amount_fen": 300_000}}.Write()
+		Actor: event.Actor{Kind: event.Provider, ID: "bank"}, Facts: event.Facts{"amount_fen": 300_000, "state": state}}.Write()
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -339,6 +339,23 @@ func TestEveryProblemIsNamedAtOnceAndNothingIsStored(t *testing.T) {
 	}
 	if strings.Contains(r.body, fatherID[:10]) || strings.Contains(r.body, "张3") {
 		t.Error("the problem repeats what was sent")
+	}
+}
+
+func TestFormAndMeaningAreNamedTogether(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	bad := with(func(f object) {
+		f["status"] = "PAID"                                                                      // no such field
+		f["story"] = 7                                                                            // wrong type
+		f["cause"] = "boredom"                                                                    // no such cause
+		f["subject"].(object)["paper"] = object{"kind": "id_card", "number": fatherID[:17] + "4"} // wrong check digit
+		f["members"].([]object)[0]["paper"] = 1                                                   // wrong type: its kind and number are not asked for on top
+	})
+	r := c.do("father", "POST", "/v1/applications", "k", bad)
+	want := []string{"/cause not-allowed", "/members/0/paper wrong-type", "/status unknown-field", "/story wrong-type", "/subject/paper/number id_check"}
+	if got := r.pointers(); r.status != 400 || !slices.Equal(got, want) {
+		t.Errorf("%d\n%s", r.status, strings.Join(got, "\n"))
 	}
 }
 
@@ -850,11 +867,12 @@ func TestReceiptsAfterTheMoney(t *testing.T) {
 			t.Errorf("before a decision: %d", r.status)
 		}
 		c.award(id)
-		c.bank(id, "instructed", 2)
+		c.bank(id, "instructed", "instructing", 2)
 		if r := c.do("father", "POST", path+"/receipts", "r0", object{"award": "01", "answer": answer}); r.field("code") != "not-paid-yet" {
 			t.Errorf("under way: %d %s", r.status, r.body)
 		}
-		c.bank(id, "paid", 3)
+		c.bank(id, "paid", "paid", 3)
+		c.bank(id, "confirmed", "paid", 4) // the bank was asked once more
 		r := c.do("father", "POST", path+"/receipts", "r1", object{"award": "01", "answer": answer})
 		a := c.get(id)
 		if r.status != 200 || len(a.Receipts) != 1 || a.Held() != (hold != "") {
@@ -871,7 +889,7 @@ func TestReceiptsAfterTheMoney(t *testing.T) {
 		if k.status != 200 || !strings.Contains(k.body, "¥3,000.00") || !strings.Contains(k.body, "第五十条") || !strings.Contains(k.body, "12345") || strings.Contains(k.body, "approver-1") {
 			t.Errorf("card: %s", k.body)
 		}
-		c.bank(id, "returned", 4)
+		c.bank(id, "returned", "returned", 5)
 		if r := c.do("father", "POST", path+"/receipts", "r2", object{"award": "01", "answer": answer}); r.field("code") != "not-paid-yet" {
 			t.Errorf("after a return: %d %s", r.status, r.body)
 		}

@@ -136,8 +136,8 @@ func (d Deps) receipt(ctx context.Context, c httpapi.Call[ReceiptIn]) (httpapi.R
 	})
 }
 
-// paid reports whether the last thing that became of an award's money is that it
-// was paid, as its events tell it.
+// paid reports whether an award's money is paid and has not come back, as the
+// last of its events tells it. The bank may have been asked again since.
 func (d Deps) paid(ctx context.Context, id, award string) (bool, error) {
 	events, err := d.events(ctx, id)
 	if err != nil {
@@ -147,7 +147,7 @@ func (d Deps) paid(ctx context.Context, id, award string) (bool, error) {
 	paid := false
 	for _, e := range events {
 		if e.Noun == card.Payout && e.ID == award && e.Version > last {
-			last, paid = e.Version, e.Kind == "paid"
+			last, paid = e.Version, e.Facts.Text("state") == "paid"
 		}
 	}
 	return paid, nil

@@ -27,7 +27,7 @@ func story() (application.Application, []event.Event) {
 		Deadline: application.Deadline{Kind: application.ToExplain, From: t0, At: t0.AddDate(0, 0, 7), Provisional: true},
 		Receipts: []application.Receipt{{Award: "01", Answer: application.Received}}}
 	return a, []event.Event{ // in no order, as a partition gives them
-		happened(Payout, "01", "paid", 3, 62*time.Minute, event.Facts{"amount_fen": money.Fen(300000)}),
+		happened(Payout, "01", "paid", 3, 62*time.Minute, event.Facts{"amount_fen": money.Fen(300000), "paid_fen": money.Fen(300000), "state": "paid"}),
 		happened(application.Noun, "x", "approved", 4, 30*time.Minute, event.Facts{"office": "天宁街道 审批", "article": "《社会救助法》第五十条"}),
 		happened(Payout, "01", "granted", 1, 30*time.Minute, nil),
 		happened(application.Noun, "x", "accepted", 1, 0, nil),
@@ -69,6 +69,18 @@ func TestReturnedMoneyIsNotShownAsPaid(t *testing.T) {
 	l := Make(a, append(events, happened(Payout, "01", "returned", 4, 100*time.Hour, nil)), zone).Payments[0]
 	if l.PaidFen != 0 || l.PaidAt != "" || l.State != "returned" || l.Paid != "¥0.00" {
 		t.Errorf("%+v", l)
+	}
+}
+
+// What passes between the bank and us after the money is no news to the citizen.
+func TestAskingTheBankAgainUnpaysNothing(t *testing.T) {
+	a, events := story()
+	for i, kind := range []string{"asked", "confirmed", "contradicted", "thawed"} {
+		events = append(events, happened(Payout, "01", kind, int64(4+i), time.Duration(63+i)*time.Minute, event.Facts{"state": "paid"}))
+		l := Make(a, events, zone).Payments[0]
+		if l.State != "paid" || l.StateLabel == "" || l.PaidFen != 300000 || l.PaidAt == "" {
+			t.Errorf("after %s: %+v", kind, l)
+		}
 	}
 }
 
