@@ -73,7 +73,7 @@ func Routes(d Deps) []httpapi.Route {
 	return []httpapi.Route{
 		httpapi.JSON("GET /v1/programs", http.StatusOK, programs, d.programs),
 		httpapi.JSON("POST /v1/estimates", http.StatusOK, open, d.estimate),
-		httpapi.JSON("POST /v1/applications", http.StatusCreated, write, d.submit),
+		httpapi.Checked("POST /v1/applications", http.StatusCreated, write, d.judge, d.submit),
 		httpapi.JSON("GET /v1/applications", http.StatusOK, list, d.list),
 		httpapi.JSON("GET"+one, http.StatusOK, read, d.show),
 		httpapi.JSON("GET"+one+"/card", http.StatusOK, read, d.card),

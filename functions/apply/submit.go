@@ -117,6 +117,12 @@ func (d Deps) submit(ctx context.Context, c httpapi.Call[ApplicationIn]) (httpap
 	return httpapi.Again[Accepted](answer.Status, answer.Body), nil
 }
 
+// judge says what the readable part of a body would be refused for.
+func (d Deps) judge(_ context.Context, c httpapi.Call[ApplicationIn]) error {
+	_, _, err := d.read(c, d.Now())
+	return err
+}
+
 // read turns the body into a submission, naming everything that is wrong.
 func (d Deps) read(c httpapi.Call[ApplicationIn], now time.Time) (application.Submission, *policy.Rules, error) {
 	in := c.Body

@@ -9,9 +9,14 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/doudi-aid/doudi/shared/fault"
 )
 
 // Caller is who may call a route. There is no default: a route that names no
@@ -133,6 +138,14 @@ const jsonType = "application/json; charset=utf-8"
 // JSON is a route that reads In and answers Out with status. It panics when In
 // has a field that cannot be read strictly: that is a defect found at start.
 func JSON[In, Out any](pattern string, status int, o Options, h func(context.Context, Call[In]) (Out, error)) Route {
+	return Checked(pattern, status, o, nil, h)
+}
+
+// Checked is JSON for a function that judges what fields mean: when the form of
+// a body is wrong already, check looks at what could be read of it, so that the
+// caller hears of everything at once. What check says about a field whose form
+// is wrong is left out, and so is any error of it that names no field.
+func Checked[In, Out any](pattern string, status int, o Options, check func(context.Context, Call[In]) error, h func(context.Context, Call[In]) (Out, error)) Route {
 	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
 	if r, ok := reflect.Zero(out).Interface().(interface{ holds() reflect.Type }); ok {
 		out = r.holds()
@@ -142,6 +155,9 @@ func JSON[In, Out any](pattern string, status int, o Options, h func(context.Con
 		c := Call[In]{Request: r}
 		if r.body != nil {
 			if err := p.bind(r.body, reflect.ValueOf(&c.Body).Elem()); err != nil {
+				if check != nil {
+					err = merge(err, check(ctx, c))
+				}
 				return answer{}, err
 			}
 		}
@@ -160,6 +176,26 @@ func JSON[In, Out any](pattern string, status int, o Options, h func(context.Con
 		return answer{status, jsonType, body}, err
 	}
 	return Route{Pattern: pattern, Status: status, Options: o, In: in, Out: out, plan: p, serve: serve}
+}
+
+// merge adds to form, what is wrong with the form of a body, what meaning says
+// about other fields.
+func merge(form, meaning error) error {
+	wrong, ok := errors.AsType[*fault.Error](form)
+	more, also := errors.AsType[*fault.Error](meaning)
+	if !ok || !also {
+		return form
+	}
+	named := wrong.Fields
+	for _, f := range more.Fields {
+		covered := slices.ContainsFunc(named, func(n fault.Field) bool {
+			return n.Pointer == f.Pointer || strings.HasPrefix(f.Pointer, n.Pointer+"/") || strings.HasPrefix(n.Pointer, f.Pointer+"/")
+		})
+		if !covered && len(wrong.Fields) < maxProblems {
+			wrong = wrong.With(f)
+		}
+	}
+	return wrong
 }
 
 // Raw is a route that gets the exact bytes of the body and answers exact bytes.
