@@ -16,12 +16,13 @@ import (
 	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
-	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
+	"github.com/doudi-aid/doudi/shared/verification"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -36,13 +37,7 @@ type Deps struct {
 	// Paused is the kill switch of a township's rail; nil when there is none. What
 	// is paused stays owed.
 	Paused func(ctx context.Context, township civil.DivisionCode, rail award.Rail) (bool, error)
-	// Deceased reports whether a register's answer of late says that the subject
-	// has died; nil when nothing newer than the findings is kept.
-	Deceased func(ctx context.Context, a application.Application) (bool, error)
 }
-
-// HoldDeceased is the code of the hold when the subject is known to have died.
-const HoldDeceased = "DECEASED"
 
 // Purpose is what the payee reads on the account statement.
 const Purpose = "临时救助金（先行救助）"
@@ -123,15 +118,29 @@ func (d Deps) free(ctx context.Context, head application.Application, p payout.P
 		}
 	}
 	// A person who lifted this hold has looked, and is not overruled.
-	looked := slices.ContainsFunc(head.Holds, func(h application.Hold) bool { return h.Code == HoldDeceased })
-	if d.Deceased == nil || looked {
+	if slices.ContainsFunc(head.Holds, func(h application.Hold) bool { return h.Code == policy.HoldDeathRecord }) {
 		return true, nil
 	}
-	dead, err := d.Deceased(ctx, head)
+	dead, err := d.dead(ctx, head)
 	if err != nil || !dead {
 		return err == nil, err
 	}
 	return false, d.hold(ctx, head)
+}
+
+// dead reports whether a register has said that the subject died, perhaps since
+// the award: an answer may come in after the decision it was asked for.
+func (d Deps) dead(ctx context.Context, head application.Application) (bool, error) {
+	checks, err := verification.Load(ctx, d.Table, d.Box, head.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range checks {
+		if c.Person == head.Subject && verification.Meaning(c.Source) == policy.SourceDeath && c.Outcome == policy.HitAdverse {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // holdTerm is how long a person has to find out.
@@ -139,13 +148,12 @@ const holdTerm = 24 * time.Hour
 
 func (d Deps) hold(ctx context.Context, head application.Application) error {
 	at := d.Now()
-	next, _, err := head.PlaceHold(application.Hold{ID: ident.Derive("hold", head.ID, HoldDeceased), Code: HoldDeceased, Owner: "clerk",
-		Placed: actor, At: at, Due: at.Add(holdTerm)})
+	next, _, err := head.PlaceHold(application.NewHold(head.ID, head.Version, policy.HoldDeathRecord, actor, at, at.Add(holdTerm)))
 	if err != nil {
 		return err
 	}
 	e := next.Event("held", actor, at)
-	e.Reason = HoldDeceased
+	e.Reason = policy.HoldDeathRecord
 	writes, err := next.Writes(e)
 	if err != nil {
 		return err

@@ -8,15 +8,17 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/functions/pay"
-	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/payout"
 	. "github.com/doudi-aid/doudi/shared/payout/payouttest"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/verification"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -105,10 +107,11 @@ func TestAHoldDoesNotHideAnOrderThatMayBeThere(t *testing.T) {
 	sent(t, r, 1)
 }
 
+var errAny = errors.New("any error")
+
 func TestWhatIsNotSent(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no switch")
-	never := func(context.Context, application.Application) (bool, error) { return false, nil }
 	for name, c := range map[string]struct {
 		set  func(*Room, *pay.Deps)
 		want error
@@ -121,9 +124,11 @@ func TestWhatIsNotSent(t *testing.T) {
 		"the switch cannot be read": {func(_ *Room, d *pay.Deps) {
 			d.Paused = func(context.Context, civil.DivisionCode, award.Rail) (bool, error) { return false, broken }
 		}, broken},
-		"the register cannot be read": {func(_ *Room, d *pay.Deps) {
-			d.Deceased = func(context.Context, application.Application) (bool, error) { return false, broken }
-		}, broken},
+		"what the registers said cannot be read": {func(r *Room, _ *pay.Deps) {
+			if err := r.Store.Transact(t.Context(), table.Put{Item: table.Item{Key: verification.Key("app1", "b1.person", "death"), Version: 1, Body: []byte("{")}}); err != nil {
+				t.Error(err)
+			}
+		}, errAny},
 		"no key": {func(r *Room, _ *pay.Deps) {
 			item, _, _ := r.Store.Get(t.Context(), table.Key{PK: "APP#app1", SK: "PAYEE#01#001"})
 			item.Body[len(item.Body)-1] ^= 1
@@ -131,10 +136,9 @@ func TestWhatIsNotSent(t *testing.T) {
 			if err := r.Store.Transact(t.Context(), table.Replace{Item: item}); err != nil {
 				t.Error(err)
 			}
-		}, fault.New(fault.Internal, "seal-broken", "", "")},
+		}, seal.ErrOpen},
 		"the store does not answer the claim": {func(r *Room, d *pay.Deps) {
 			d.Table = &Mortal{Store: r.Store, Fate: NewFate(map[int]Doom{1: Lost})}
-			d.Deceased = never
 		}, payout.ErrIndeterminate},
 		"the claim is stored and nobody says so": {func(r *Room, d *pay.Deps) {
 			d.Table = &Mortal{Store: r.Store, Fate: NewFate(map[int]Doom{1: LostDone})}
@@ -145,7 +149,11 @@ func TestWhatIsNotSent(t *testing.T) {
 			r := New(t, NewFate(nil))
 			d := deps(r)
 			c.set(r, &d)
-			if err := pay.Handle(d)(t.Context(), r.Message()); !errors.Is(err, c.want) && err != c.want {
+			err := pay.Handle(d)(t.Context(), r.Message())
+			if c.want == errAny && err != nil {
+				err = errAny
+			}
+			if !errors.Is(err, c.want) && err != c.want {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			sent(t, r, 0)
@@ -156,12 +164,20 @@ func TestWhatIsNotSent(t *testing.T) {
 	}
 }
 
+// said keeps a register's answer about a person.
+func said(t *testing.T, r *Room, person, source string, o policy.CheckOutcome) {
+	t.Helper()
+	c := verification.Check{Person: person, Source: source, Outcome: o, FetchedAt: r.Now(), Basis: "b", Facts: map[string]string{"deceased": "yes"}}
+	if err := c.Keep(t.Context(), r.Store, r.Box, "app1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheDeadAreNotPaidUntilAPersonHasLooked(t *testing.T) {
 	t.Parallel()
 	r := New(t, NewFate(nil))
-	d := deps(r)
-	d.Deceased = func(context.Context, application.Application) (bool, error) { return true, nil }
-	h := pay.Handle(d)
+	h := pay.Handle(deps(r))
+	said(t, r, "b1.person", "death", policy.HitAdverse)
 	for range 2 {
 		if err := h(t.Context(), r.Message()); err != nil {
 			t.Error(err)
@@ -169,7 +185,7 @@ func TestTheDeadAreNotPaidUntilAPersonHasLooked(t *testing.T) {
 	}
 	sent(t, r, 0)
 	head := r.Head()
-	if len(head.Holds) != 1 || head.Holds[0].Code != pay.HoldDeceased || head.Version != 2 {
+	if len(head.Holds) != 1 || head.Holds[0].Code != policy.HoldDeathRecord || head.Version != 2 {
 		t.Fatalf("holds %+v", head.Holds)
 	}
 	r.Lift(t.Context())
@@ -179,15 +195,24 @@ func TestTheDeadAreNotPaidUntilAPersonHasLooked(t *testing.T) {
 	sent(t, r, 1)
 }
 
+func TestWhatDoesNotMakeSomebodyDead(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	said(t, r, "b1.cousin", "death", policy.HitAdverse)
+	said(t, r, "b1.person", "death", policy.Unavailable) // D04: silence is no answer
+	said(t, r, "b1.person", "household", policy.HitAdverse)
+	if err := pay.Handle(deps(r))(t.Context(), r.Message()); err != nil {
+		t.Error(err)
+	}
+	sent(t, r, 1)
+}
+
 func TestTheApplicationMovesWhileADeathIsNoted(t *testing.T) {
 	t.Parallel()
 	r := New(t, NewFate(nil))
-	d := deps(r)
-	d.Deceased = func(ctx context.Context, _ application.Application) (bool, error) {
-		r.Hold(ctx, "STAFF")
-		return true, nil
-	}
-	if err := pay.Handle(d)(t.Context(), r.Message()); fault.Of(err).Kind.Disposition() != fault.Redeliver {
+	said(t, r, "b1.person", "death", policy.HitAdverse)
+	r.Table.Before = func(ctx context.Context) { r.Table.Before = nil; r.Hold(ctx, "STAFF") }
+	if err := pay.Handle(deps(r))(t.Context(), r.Message()); fault.Of(err).Kind.Disposition() != fault.Redeliver {
 		t.Errorf("got %v", err)
 	}
 	sent(t, r, 0)

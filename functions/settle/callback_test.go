@@ -344,9 +344,10 @@ func TestAnAnswerIsStoredAfterTheCallIsOver(t *testing.T) {
 	f.Wait(time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.Teller.Ask = func(int) Manner { cancel(); return Well }
-	_ = f.handlers[work.Settle](ctx, f.Message())
-	// The bank's answer may have been cut off by our own end; whatever was learnt
-	// is stored, and the rest is asked again.
+	before := f.Payout().Version
+	if err := f.handlers[work.Settle](ctx, f.Message()); err != nil || f.Payout().Version != before+1 {
+		t.Errorf("what was learnt is not stored: %v", err)
+	}
 	f.Rest(10, f.handlers)
 	f.Judge(payout.Paid)
 }
