@@ -40,7 +40,7 @@ type Line struct {
 	PaidFen    money.Fen `json:"paid_fen"`
 	Awarded    string    `json:"awarded"` // the same amounts in words
 	Paid       string    `json:"paid"`
-	State      string    `json:"state"` // the payout's last event
+	State      string    `json:"state"` // of the payout
 	StateLabel string    `json:"state_label"`
 	Proposed   string    `json:"proposed_by"` // office, not a name
 	Approved   string    `json:"approved_by"`
@@ -75,7 +75,7 @@ func Make(a application.Application, events []event.Event, zone *time.Location) 
 	if a.Award == nil {
 		return c
 	}
-	l := Line{Award: a.Award.ID, Item: "先行救助", AwardedFen: a.Award.AmountFen, DecidedAt: clock(a.Award.At), State: "granted"}
+	l := Line{Award: a.Award.ID, Item: "先行救助", AwardedFen: a.Award.AmountFen, DecidedAt: clock(a.Award.At), State: "due"}
 	if a.Proposal != nil {
 		l.Rail, l.Rules = rails[a.Proposal.Rail], a.Proposal.Rules
 	}
@@ -99,7 +99,7 @@ func Make(a application.Application, events []event.Event, zone *time.Location) 
 			}
 		}
 	}
-	l.StateLabel = words[Payout+"."+l.State]
+	l.StateLabel = states[l.State]
 	l.Awarded, l.Paid = l.AwardedFen.String(), l.PaidFen.String()
 	for _, r := range a.Receipts {
 		if r.Award == l.Award {
@@ -139,34 +139,52 @@ func explanation(a application.Application, zone *time.Location) string {
 
 var rails = map[string]string{"bank": "银行转账到本人账户", "reserve_cash": "备用金现金发放"}
 
+// states says each state of a payout in plain Chinese.
+var states = map[string]string{
+	"due":         "救助金已安排，等待银行办理",
+	"instructing": "已向银行发出付款指令",
+	"submitted":   "银行已收到付款指令",
+	"unknown":     "正在向银行核实付款结果",
+	"resend":      "正在向银行重新发送同一指令",
+	"paid":        "银行已将救助金打入账户",
+	"failed":      "银行未能付款，资金未动，工作人员会联系您",
+	"returned":    "救助金被银行退回，资金已回到专户，工作人员会联系您",
+	"frozen":      "银行反馈与我们的记录不一致，已冻结并由专人核查",
+}
+
 // words says each event in plain Chinese. An event that is not listed is not
 // shown to citizens.
 var words = map[string]string{
-	"application.accepted":     "申请已受理，开始计时",
-	"application.verified":     "部门信息核对完成",
-	"application.supplemented": "收到您补充的情况，重新核对",
-	"application.proposed":     "经办人员提出救助意见",
-	"application.approved":     "另一名负责人批准先行救助",
-	"application.released":     "在事先批准的范围内立即发放",
-	"application.refused":      "决定不予救助",
-	"application.withdrawn":    "申请已撤回",
-	"application.explained":    "乡镇（街道）已补充说明情况",
-	"application.held":         "暂缓发放，等待人工核实",
-	"application.hold_lifted":  "暂缓已解除",
-	"application.receipted":    "收到您对到账情况的确认",
-	"application.visited":      "工作人员入户走访",
-	"application.escalated":    "办理期限临近，已提醒上级",
-	"payout.granted":           "救助金已安排，等待银行办理",
-	"payout.instructed":        "已向银行发出付款指令",
-	"payout.submitted":         "银行已收到付款指令",
-	"payout.unknown":           "正在向银行核实付款结果",
-	"payout.paid":              "银行已将救助金打入账户",
-	"payout.failed":            "银行未能付款，资金未动",
-	"payout.returned":          "救助金被银行退回，资金已回到专户",
-	"payout.frozen":            "银行反馈与我们的记录不一致，已冻结并由专人核查",
-	"payout.retried":           "重新办理付款",
-	"notice.sent":              "已通知您",
-	"notice.unsent":            "未能通知到您，工作人员会电话联系",
+	"application.accepted":       "申请已受理，开始计时",
+	"application.verified":       "部门信息核对完成",
+	"application.supplemented":   "收到您补充的情况，重新核对",
+	"application.proposed":       "经办人员提出救助意见",
+	"application.approved":       "另一名负责人批准先行救助",
+	"application.released":       "在事先批准的范围内立即发放",
+	"application.refused":        "决定不予救助",
+	"application.withdrawn":      "申请已撤回",
+	"application.explained":      "乡镇（街道）已补充说明情况",
+	"application.held":           "暂缓发放，等待人工核实",
+	"application.hold_lifted":    "暂缓已解除",
+	"application.receipted":      "收到您对到账情况的确认",
+	"application.visited":        "工作人员入户走访",
+	"application.escalated":      "办理期限临近，已提醒上级",
+	"application.document_added": "收到您提交的材料",
+	"application.consented":      "收到核对授权",
+	"application.appealed":       "收到您的异议，由没有参与决定的人处理",
+	"application.disowned":       "本人表示没有提出申请，已暂缓并核实",
+	"application.answered_late":  "有部门补充了核对结果",
+	"payout.granted":             "救助金已安排，等待银行办理",
+	"payout.instructed":          "已向银行发出付款指令",
+	"payout.submitted":           "银行已收到付款指令",
+	"payout.unknown":             "正在向银行核实付款结果",
+	"payout.paid":                "银行已将救助金打入账户",
+	"payout.failed":              "银行未能付款，资金未动",
+	"payout.returned":            "救助金被银行退回，资金已回到专户",
+	"payout.frozen":              "银行反馈与我们的记录不一致，已冻结并由专人核查",
+	"payout.retried":             "重新办理付款",
+	"notice.sent":                "已通知您",
+	"notice.unsent":              "未能通知到您，工作人员会电话联系",
 }
 
 // Timeline is what happened, oldest first, in words for the citizen.

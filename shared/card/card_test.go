@@ -8,6 +8,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
 )
 
@@ -29,7 +30,7 @@ func story() (application.Application, []event.Event) {
 	return a, []event.Event{ // in no order, as a partition gives them
 		happened(Payout, "01", "paid", 3, 62*time.Minute, event.Facts{"amount_fen": money.Fen(300000), "paid_fen": money.Fen(300000), "state": "paid"}),
 		happened(application.Noun, "x", "approved", 4, 30*time.Minute, event.Facts{"office": "天宁街道 审批", "article": "《社会救助法》第五十条"}),
-		happened(Payout, "01", "granted", 1, 30*time.Minute, nil),
+		happened(Payout, "01", "granted", 1, 30*time.Minute, event.Facts{"state": "due"}),
 		happened(application.Noun, "x", "accepted", 1, 0, nil),
 		happened(application.Noun, "x", "proposed", 3, 20*time.Minute, event.Facts{"office": "天宁街道 经办"}),
 		happened("access", "1", "denied", 1, 10*time.Minute, nil),
@@ -66,7 +67,7 @@ func TestCard(t *testing.T) {
 
 func TestReturnedMoneyIsNotShownAsPaid(t *testing.T) {
 	a, events := story()
-	l := Make(a, append(events, happened(Payout, "01", "returned", 4, 100*time.Hour, nil)), zone).Payments[0]
+	l := Make(a, append(events, happened(Payout, "01", "returned", 5, 100*time.Hour, event.Facts{"state": "returned", "paid_fen": money.Fen(300000), "paid_at": t0.Format(time.RFC3339)})), zone).Payments[0]
 	if l.PaidFen != 0 || l.PaidAt != "" || l.State != "returned" || l.Paid != "¥0.00" {
 		t.Errorf("%+v", l)
 	}
@@ -87,7 +88,7 @@ func TestAskingTheBankAgainUnpaysNothing(t *testing.T) {
 func TestNoAwardNoPayment(t *testing.T) {
 	a, events := story()
 	a.Award, a.State = nil, application.Refused
-	c := Make(a, events[3:4], zone)
+	c := Make(a, events[4:5], zone)
 	if c.Payments == nil || len(c.Payments) != 0 || c.Explanation != "" || c.StateLabel != "不予救助" {
 		t.Errorf("%+v", c)
 	}
@@ -101,6 +102,11 @@ func TestEveryMoveHasWordsForTheCitizen(t *testing.T) {
 		}
 		if words[application.Noun+"."+move] == "" {
 			t.Errorf("the citizen hears nothing of %q", move)
+		}
+	}
+	for _, s := range payout.States() {
+		if states[string(s)] == "" {
+			t.Errorf("the citizen hears nothing of money that is %s", s)
 		}
 	}
 	for k := range words {
