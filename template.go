@@ -31,8 +31,23 @@ type Function struct {
 	Batch    int           // messages of one invocation
 	Parallel int           // invocations at once, 0 when not limited
 	Stream   bool          // gets the changes of the table
+	Changes  Changes       // how it gets them, when Stream
 	Schedule time.Duration // between two runs, or 0
 	Timeout  time.Duration
+	// Settings are its environment: what the file says literally, and "" for
+	// what only a deployment knows.
+	Settings map[string]string
+}
+
+// Changes is the mapping of the table's stream to a function.
+type Changes struct {
+	Batch    int           // records of one invocation
+	Parallel int           // invocations at once for one shard
+	Bisect   bool          // a failed batch is halved
+	Retries  int           // of one batch before it is given up
+	MaxAge   time.Duration // of a record before it is given up
+	Dead     string        // logical id of the queue that gets pointers to what was given up
+	Filters  []string      // patterns, any of which a record must match
 }
 
 // Route is one method on one path; the path is written as net/http has it.
@@ -54,6 +69,11 @@ func Load() (*Template, error) { return Parse(templateYAML) }
 // document is the part of a SAM template that is read here. Whatever may be an
 // intrinsic function stays a node.
 type document struct {
+	Globals struct {
+		Function struct {
+			Environment environmentForm `yaml:"Environment"`
+		} `yaml:"Function"`
+	} `yaml:"Globals"`
 	Resources map[string]struct {
 		Type       string    `yaml:"Type"`
 		Properties yaml.Node `yaml:"Properties"`
@@ -61,9 +81,23 @@ type document struct {
 }
 
 type functionForm struct {
-	CodeURI string               `yaml:"CodeUri"`
-	Timeout int                  `yaml:"Timeout"`
-	Events  map[string]eventForm `yaml:"Events"`
+	CodeURI     string               `yaml:"CodeUri"`
+	Timeout     int                  `yaml:"Timeout"`
+	Environment environmentForm      `yaml:"Environment"`
+	Events      map[string]eventForm `yaml:"Events"`
+}
+
+type environmentForm struct {
+	Variables map[string]yaml.Node `yaml:"Variables"`
+}
+
+// settings are the variables; one that is an intrinsic function is "".
+func (e environmentForm) settings(to map[string]string) {
+	for name, v := range e.Variables {
+		if to[name] = ""; v.Kind == yaml.ScalarNode && strings.HasPrefix(v.Tag, "!!") {
+			to[name] = v.Value
+		}
+	}
 }
 
 type eventForm struct {
@@ -77,6 +111,20 @@ type eventForm struct {
 		Scaling   struct {
 			Maximum int `yaml:"MaximumConcurrency"`
 		} `yaml:"ScalingConfig"`
+		Parallel int  `yaml:"ParallelizationFactor"`
+		Bisect   bool `yaml:"BisectBatchOnFunctionError"`
+		Retries  int  `yaml:"MaximumRetryAttempts"`
+		MaxAge   int  `yaml:"MaximumRecordAgeInSeconds"`
+		Filter   struct {
+			Filters []struct {
+				Pattern string `yaml:"Pattern"`
+			} `yaml:"Filters"`
+		} `yaml:"FilterCriteria"`
+		Destination struct {
+			OnFailure struct {
+				To yaml.Node `yaml:"Destination"`
+			} `yaml:"OnFailure"`
+		} `yaml:"DestinationConfig"`
 	} `yaml:"Properties"`
 }
 
@@ -101,7 +149,7 @@ func Parse(raw []byte) (*Template, error) {
 		var err error
 		switch r.Type {
 		case "AWS::Serverless::Function":
-			err = t.addFunction(r.Properties)
+			err = t.addFunction(r.Properties, doc.Globals.Function.Environment)
 		case "AWS::SQS::Queue":
 			err = t.addQueue(id, r.Properties)
 		}
@@ -116,7 +164,7 @@ func Parse(raw []byte) (*Template, error) {
 	return t, nil
 }
 
-func (t *Template) addFunction(properties yaml.Node) error {
+func (t *Template) addFunction(properties yaml.Node, globals environmentForm) error {
 	var form functionForm
 	if err := properties.Decode(&form); err != nil {
 		return err
@@ -125,7 +173,9 @@ func (t *Template) addFunction(properties yaml.Node) error {
 	if !ok {
 		return fmt.Errorf("CodeUri %q is not a zip", form.CodeURI)
 	}
-	f := Function{Timeout: time.Duration(form.Timeout) * time.Second}
+	f := Function{Timeout: time.Duration(form.Timeout) * time.Second, Settings: map[string]string{}}
+	globals.settings(f.Settings)
+	form.Environment.settings(f.Settings)
 	for event, e := range form.Events {
 		p := e.Properties
 		switch e.Type {
@@ -135,6 +185,11 @@ func (t *Template) addFunction(properties yaml.Node) error {
 			f.Queue, f.Batch, f.Parallel = queueName(target(p.Queue)), p.BatchSize, p.Scaling.Maximum
 		case "DynamoDB":
 			f.Stream = true
+			f.Changes = Changes{Batch: p.BatchSize, Parallel: max(1, p.Parallel), Bisect: p.Bisect, Retries: p.Retries,
+				MaxAge: time.Duration(p.MaxAge) * time.Second, Dead: target(p.Destination.OnFailure.To)}
+			for _, one := range p.Filter.Filters {
+				f.Changes.Filters = append(f.Changes.Filters, one.Pattern)
+			}
 		case "Schedule":
 			every, err := rate(p.Schedule)
 			if err != nil {

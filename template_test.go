@@ -41,8 +41,12 @@ func TestTemplateOfThisProgram(t *testing.T) {
 	if f := template.Functions["pay"]; f.Queue != "pay" || f.Batch != 1 || f.Parallel != 5 || f.Timeout != 30*time.Second {
 		t.Errorf("pay is read as %+v", f)
 	}
-	if f := template.Functions["relay"]; !f.Stream {
-		t.Error("relay does not read the stream")
+	f := template.Functions["relay"]
+	if c := f.Changes; !f.Stream || c.Batch != 100 || c.Parallel != 2 || !c.Bisect || c.Retries != 10 || c.MaxAge != time.Hour || c.Dead != "RelayDead" || len(c.Filters) != 1 {
+		t.Errorf("relay reads the stream as %+v", f)
+	}
+	if table, there := f.Settings["DOUDI_TABLE"]; !there || table != "" || f.Settings["GOMEMLIMIT"] != "200MiB" {
+		t.Errorf("relay has the settings %v", f.Settings)
 	}
 	if f := template.Functions["sweep"]; f.Schedule != time.Minute {
 		t.Errorf("sweep runs every %s", f.Schedule)
