@@ -82,17 +82,37 @@ func open(lookup func(string) (string, bool), log *slog.Logger) (*World, error) 
 			v, _ := lookup(name)
 			return v
 		})}
-	w.Table = dynamo.New(dynamo.Lean(region, "", w.Credentials, nil), name, w.IDs)
+	at := w.Endpoint("DYNAMODB")
+	if err := settings.Err(); err != nil {
+		return nil, err
+	}
+	w.Table = dynamo.New(dynamo.Lean(region, aws.ToString(at), w.Credentials, nil), name, w.IDs)
 	return w, nil
+}
+
+// Endpoint is where a service of AWS is, by the last word of AWS's own variable
+// for it: "KMS" is at AWS_ENDPOINT_URL_KMS. It is nil, the region's own, when
+// that is not set, as it is in a deployed stack; a private endpoint and a
+// machine that stands in for AWS set it.
+func (w *World) Endpoint(service string) *string {
+	name := "AWS_ENDPOINT_URL_" + service
+	if !w.Settings.Has(name) {
+		return nil
+	}
+	u := w.Settings.URL(name)
+	if u == nil {
+		return nil // the problem is noted, and stops the function
+	}
+	return aws.String(u.String())
 }
 
 // Keys are the keys of sealed fields and of references, kept under KMS.
 func (w *World) Keys(ctx context.Context) (*seal.Box, *seal.Blind, error) {
-	arn := w.Settings.Text("DOUDI_SEAL_KEY")
+	arn, at := w.Settings.Text("DOUDI_SEAL_KEY"), w.Endpoint("KMS")
 	if err := w.Settings.Err(); err != nil {
 		return nil, nil, err
 	}
-	keys := kmskeys.New(kms.New(kms.Options{Region: w.Region, Credentials: w.Credentials}), w.Table, arn, w.Now)
+	keys := kmskeys.New(kms.New(kms.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at}), w.Table, arn, w.Now)
 	blind, err := keys.Blind(ctx)
 	return seal.NewBox(keys, rand.Reader), blind, err
 }

@@ -37,6 +37,24 @@ func TestOpenNamesEverySettingThatIsMissing(t *testing.T) {
 	}
 }
 
+func TestEndpointsAreTheRegionsOwnUnlessNamed(t *testing.T) {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	whole := []string{"AWS_REGION", "cn-north-1", "DOUDI_TABLE", "t"}
+	w, err := open(settings(append(whole, "AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:9")...), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := w.Endpoint("SQS"); at != nil {
+		t.Errorf("nothing is named, and SQS is at %s", *at)
+	}
+	if at := w.Endpoint("KMS"); at == nil || *at != "http://127.0.0.1:9" {
+		t.Error("the endpoint that is named is not used")
+	}
+	if _, err := open(settings(append(whole, "AWS_ENDPOINT_URL_DYNAMODB", "http://example.com")...), log); err == nil {
+		t.Error("a table in the clear on somebody else's machine was accepted")
+	}
+}
+
 func TestBothTellsABatchFromARequest(t *testing.T) {
 	handle := both(
 		func(_ context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {

@@ -16,7 +16,7 @@ import (
 func main() { deployed.Main(run) }
 
 func run(ctx context.Context, w *deployed.World) error {
-	evidence := w.Settings.Text("DOUDI_DOCUMENTS")
+	evidence, at := w.Settings.Text("DOUDI_DOCUMENTS"), w.Endpoint("S3")
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func run(ctx context.Context, w *deployed.World) error {
 	if err != nil {
 		return err
 	}
-	documents := bucket.New(s3.New(s3.Options{Region: w.Region, Credentials: w.Credentials}), evidence, box)
+	documents := bucket.New(s3.New(s3.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at, UsePathStyle: at != nil}), evidence, box)
 	w.Serve(apply.Routes(apply.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(), Documents: documents, Now: w.Now}))
 	return nil
 }

@@ -13,12 +13,11 @@ import (
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
-// grace is how late work must be before it is sent again: the relay is quicker.
-const grace = time.Minute
-
 func main() { deployed.Main(run) }
 
 func run(_ context.Context, w *deployed.World) error {
+	// How late work must be before it is sent again: the relay is quicker.
+	grace := w.Settings.Duration("DOUDI_SWEEP_GRACE", time.Second, time.Hour)
 	send, err := queues.Sender(w, work.Queues()...)
 	if err != nil {
 		return err

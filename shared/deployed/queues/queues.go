@@ -20,8 +20,9 @@ func Sender(w *deployed.World, to ...work.Queue) (*sqsqueue.Sender, error) {
 			urls[string(q)] = u.String()
 		}
 	}
+	at := w.Endpoint("SQS")
 	if err := w.Settings.Err(); err != nil {
 		return nil, err
 	}
-	return sqsqueue.New(sqs.New(sqs.Options{Region: w.Region, Credentials: w.Credentials}), urls), nil
+	return sqsqueue.New(sqs.New(sqs.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at}), urls), nil
 }

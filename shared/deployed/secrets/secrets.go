@@ -28,11 +28,11 @@ type Client interface {
 // word that nobody expects is a secret of something else.
 func Read[T any](ctx context.Context, w *deployed.World, setting string) (T, error) {
 	var none T
-	id := w.Settings.Text(setting)
+	id, at := w.Settings.Text(setting), w.Endpoint("SECRETS_MANAGER")
 	if err := w.Settings.Err(); err != nil {
 		return none, err
 	}
-	return read[T](ctx, secretsmanager.New(secretsmanager.Options{Region: w.Region, Credentials: w.Credentials}), setting, id)
+	return read[T](ctx, secretsmanager.New(secretsmanager.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at}), setting, id)
 }
 
 func read[T any](ctx context.Context, c Client, setting, id string) (T, error) {
