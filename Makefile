@@ -33,7 +33,7 @@ cover: ## open questions of coverage: functions not fully covered in the last `m
 	@go tool cover -func coverage/profile | awk '$$3 != "100.0%"'
 
 bench: ## measure, and print the table of docs/benchmarks.md
-	scripts/bench
+	go run ./test/bench
 
 tools: ## install the pinned tools only
 	scripts/tools
