@@ -89,13 +89,13 @@ func Make(a application.Application, events []event.Event, zone *time.Location) 
 				l.Proposed = "常设审批（两名负责人事先共同批准）"
 			}
 		case e.Noun == Payout && e.ID == a.Award.ID:
-			l.State = shown(l.State, e)
-			switch e.Kind {
-			case "paid":
-				l.PaidFen, l.PaidAt = e.Facts.Fen("paid_fen"), clock(e.At)
-				l.MinutesToPay = int64(e.At.Sub(a.AcceptedAt) / time.Minute)
-			case "returned":
-				l.PaidFen, l.PaidAt, l.MinutesToPay = 0, "", 0
+			// The state, not what the event is called: asking the bank again about
+			// money that is there unpays nothing.
+			l.State = e.Facts.Text("state")
+			l.PaidFen, l.PaidAt, l.MinutesToPay = 0, "", 0
+			if at, err := time.Parse(time.RFC3339, e.Facts.Text("paid_at")); err == nil && l.State == "paid" {
+				l.PaidFen, l.PaidAt = e.Facts.Fen("paid_fen"), clock(at)
+				l.MinutesToPay = int64(at.Sub(a.AcceptedAt) / time.Minute)
 			}
 		}
 	}
@@ -108,19 +108,6 @@ func Make(a application.Application, events []event.Event, zone *time.Location) 
 	}
 	c.Payments = append(c.Payments, l)
 	return c
-}
-
-// shown is what a citizen reads about the money after e: what e is called, or,
-// when it only passed between the bank and us, the state it left the money in.
-// Otherwise money that is there would cease to be when the bank is asked again.
-func shown(before string, e event.Event) string {
-	if _, ok := words[Payout+"."+e.Kind]; ok {
-		return e.Kind
-	}
-	if state := e.Facts.Text("state"); words[Payout+"."+state] != "" {
-		return state
-	}
-	return before
 }
 
 func explanation(a application.Application, zone *time.Location) string {

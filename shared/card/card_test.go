@@ -28,7 +28,7 @@ func story() (application.Application, []event.Event) {
 		Deadline: application.Deadline{Kind: application.ToExplain, From: t0, At: t0.AddDate(0, 0, 7), Provisional: true},
 		Receipts: []application.Receipt{{Award: "01", Answer: application.Received}}}
 	return a, []event.Event{ // in no order, as a partition gives them
-		happened(Payout, "01", "paid", 3, 62*time.Minute, event.Facts{"amount_fen": money.Fen(300000), "paid_fen": money.Fen(300000), "state": "paid"}),
+		happened(Payout, "01", "paid", 3, 62*time.Minute, event.Facts{"amount_fen": money.Fen(300000), "paid_fen": money.Fen(300000), "state": "paid", "paid_at": t0.Add(62 * time.Minute).Format(time.RFC3339)}),
 		happened(application.Noun, "x", "approved", 4, 30*time.Minute, event.Facts{"office": "天宁街道 审批", "article": "《社会救助法》第五十条"}),
 		happened(Payout, "01", "granted", 1, 30*time.Minute, event.Facts{"state": "due"}),
 		happened(application.Noun, "x", "accepted", 1, 0, nil),
@@ -77,7 +77,7 @@ func TestReturnedMoneyIsNotShownAsPaid(t *testing.T) {
 func TestAskingTheBankAgainUnpaysNothing(t *testing.T) {
 	a, events := story()
 	for i, kind := range []string{"asked", "confirmed", "contradicted", "thawed"} {
-		events = append(events, happened(Payout, "01", kind, int64(4+i), time.Duration(63+i)*time.Minute, event.Facts{"state": "paid"}))
+		events = append(events, happened(Payout, "01", kind, int64(4+i), time.Duration(63+i)*time.Minute, event.Facts{"state": "paid", "paid_fen": money.Fen(300000), "paid_at": t0.Add(62 * time.Minute).Format(time.RFC3339)}))
 		l := Make(a, events, zone).Payments[0]
 		if l.State != "paid" || l.StateLabel == "" || l.PaidFen != 300000 || l.PaidAt == "" {
 			t.Errorf("after %s: %+v", kind, l)
@@ -88,7 +88,7 @@ func TestAskingTheBankAgainUnpaysNothing(t *testing.T) {
 func TestNoAwardNoPayment(t *testing.T) {
 	a, events := story()
 	a.Award, a.State = nil, application.Refused
-	c := Make(a, events[4:5], zone)
+	c := Make(a, events[3:4], zone)
 	if c.Payments == nil || len(c.Payments) != 0 || c.Explanation != "" || c.StateLabel != "不予救助" {
 		t.Errorf("%+v", c)
 	}
