@@ -32,8 +32,14 @@ var (
 )
 
 const (
-	cacheBytes    = 8 << 20
-	memtableBytes = 8 << 20
+	// A larger memtable is flushed less often, and everything that is flushed is
+	// rewritten several times on its way down. It only grows under load.
+	memtableBytes = 16 << 20
+	levelBytes    = 256 << 20
+	// cacheBytes holds the filters, and pebble takes its memtables, of which two
+	// may be full, out of it: with less, nothing is cached and every condition
+	// reads its filters from the file.
+	cacheBytes = 2*memtableBytes + 16<<20
 	// batchBytes ends a group; a transaction is at most table.MaxTotal.
 	batchBytes = 4 << 20
 	// dropEvery is how many changes are dropped at a time.
@@ -83,6 +89,7 @@ func Open(dir string, opts ...Option) (*Store, error) {
 	options := &pebble.Options{
 		CacheSize:          cacheBytes,
 		MemTableSize:       memtableBytes,
+		LBaseMaxBytes:      levelBytes,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             quiet{},
 	}
@@ -178,14 +185,21 @@ func (d *disk) commitAll() {
 // answer, not even a refusal, leaves before the sync: it may rest on a write of
 // the same group.
 func (d *disk) commit(first *request) {
-	g := &group{disk: d, batch: d.db.NewBatch(), fresh: map[string]*table.Item{}, last: d.last}
-	defer g.batch.Close()
 	requests := []*request{first}
 	defer func() {
 		for _, r := range requests {
 			close(r.done)
 		}
 	}()
+	g := &group{disk: d, batch: d.db.NewBatch(), fresh: map[string]*table.Item{}, last: d.last}
+	defer g.batch.Close()
+	stored, err := newFinder(d.db)
+	if err != nil {
+		first.answer = err
+		return
+	}
+	defer stored.Close()
+	g.stored = stored
 	if d.failed == nil {
 		if err := g.rake(); err != nil {
 			d.failed = err
@@ -232,18 +246,19 @@ func (d *disk) commit(first *request) {
 
 // group is the transactions of one commit and the state they see.
 type group struct {
-	disk  *disk
-	batch *pebble.Batch
-	fresh map[string]*table.Item // by ordered key; nil when removed
-	last  uint64
-	buf   []byte
+	disk   *disk
+	stored finder // what was committed before the group
+	batch  *pebble.Batch
+	fresh  map[string]*table.Item // by ordered key; nil when removed
+	last   uint64
+	buf    []byte
 }
 
 func (g *group) item(key string) (*table.Item, error) {
 	if it, ok := g.fresh[key]; ok {
 		return it, nil
 	}
-	return diskView{g.disk.db}.item(key)
+	return g.stored.item(key)
 }
 
 func (g *group) add(writes []table.Write) error {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -77,15 +78,42 @@ func (d *disk) view() (view, func(), error) {
 type diskView struct{ from pebble.Reader }
 
 func (v diskView) item(key string) (*table.Item, error) {
-	raw, done, err := v.from.Get(spaced(itemSpace, key))
-	if errors.Is(err, pebble.ErrNotFound) {
+	f, err := newFinder(v.from)
+	if err != nil {
+		return nil, err
+	}
+	it, err := f.item(key)
+	return it, errors.Join(err, f.Close())
+}
+
+// finder looks single items up. It asks the filters of the lowest level too,
+// which pebble's own Get leaves out: there most keys are, and most conditions
+// ask for one that must not be.
+type finder struct{ *pebble.Iterator }
+
+func newFinder(r pebble.Reader) (finder, error) {
+	it, err := r.NewIter(&pebble.IterOptions{
+		LowerBound: []byte{itemSpace}, UpperBound: []byte{itemSpace + 1}, UseL6Filters: true,
+	})
+	if err != nil {
+		return finder{}, fmt.Errorf("embedded: %w", err)
+	}
+	return finder{it}, nil
+}
+
+func (f finder) item(key string) (*table.Item, error) {
+	want := spaced(itemSpace, key)
+	if !f.SeekPrefixGE(want) || !bytes.Equal(f.Key(), want) {
+		if err := f.Error(); err != nil {
+			return nil, fmt.Errorf("embedded: %w", err)
+		}
 		return nil, nil
 	}
+	raw, err := f.ValueAndErr()
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	it, err := readItem(key, raw)
-	return it, errors.Join(err, done.Close())
+	return readItem(key, raw)
 }
 
 func (v diskView) items(from, to string, reverse bool, yield func(string, *table.Item) bool) error {
