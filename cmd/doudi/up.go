@@ -17,7 +17,7 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 	f.SetOutput(errs)
 	o := local.Options{Log: errs, Level: slog.LevelWarn}
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the API")
-	f.StringVar(&o.WorldListen, "world", "127.0.0.1:8081", "address of the stand-in world (registers, bank, WeChat, SMS)")
+	f.StringVar(&o.WorldListen, "world", "", "address of the stand-in world (registers, bank, WeChat, SMS); empty finds one")
 	f.StringVar(&o.Data, "data", ".doudi", "directory that keeps everything; empty keeps nothing")
 	f.StringVar(&o.Store, "store", local.Embedded, "embedded or dynamodb")
 	f.StringVar(&o.Endpoint, "endpoint", "", "address of a DynamoDB engine, with -store dynamodb")

@@ -57,14 +57,14 @@ func freePorts(t *testing.T, n int) []string {
 
 // server is `doudi up` as a process.
 type server struct {
-	bin, data, api, world string
-	cmd                   *exec.Cmd
-	log                   bytes.Buffer
+	bin, data, api string
+	cmd            *exec.Cmd
+	log            bytes.Buffer
 }
 
 func (s *server) start(t *testing.T) {
 	t.Helper()
-	s.cmd = exec.Command(s.bin, "up", "-listen", s.api, "-world", s.world, "-data", s.data, "-sweep", "1s")
+	s.cmd = exec.Command(s.bin, "up", "-listen", s.api, "-data", s.data, "-sweep", "1s")
 	s.cmd.Stderr = &s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -106,8 +106,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ports := freePorts(t, 2)
-			s := &server{bin: bin, data: t.TempDir(), api: ports[0], world: ports[1]}
+			ports := freePorts(t, 1)
+			s := &server{bin: bin, data: t.TempDir(), api: ports[0]}
 			s.start(t)
 			defer func() { s.kill() }()
 			demo := exec.CommandContext(t.Context(), bin, "demo", "-url", "http://"+s.api)

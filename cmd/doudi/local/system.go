@@ -10,7 +10,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -41,7 +40,7 @@ import (
 // Options are what a local system can be told.
 type Options struct {
 	Listen      string // address of the API; port 0 picks one
-	WorldListen string // address of the stand-in world; port 0 picks one
+	WorldListen string // address of the stand-in world; "" finds one and remembers it in Data
 	Data        string // directory that keeps everything; "" keeps nothing
 	Store       string // Embedded or DynamoDB
 	Endpoint    string // of the DynamoDB engine
@@ -121,16 +120,11 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if s.Book, err = policy.Shipped(); err != nil {
 		return err
 	}
-	api, err := net.Listen("tcp", o.Listen)
+	api, outside, err := listen(o)
 	if err != nil {
-		return fmt.Errorf("listen for the API: %w", err)
+		return err
 	}
-	s.closers = append(s.closers, ignoreClosed(api.Close))
-	outside, err := net.Listen("tcp", o.WorldListen)
-	if err != nil {
-		return fmt.Errorf("listen for the world: %w", err)
-	}
-	s.closers = append(s.closers, ignoreClosed(outside.Close))
+	s.closers = append(s.closers, ignoreClosed(api.Close), ignoreClosed(outside.Close))
 	s.URL, s.WorldURL = "http://"+api.Addr().String(), "http://"+outside.Addr().String()
 
 	if err := s.openStore(ctx, o); err != nil {
