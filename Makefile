@@ -4,8 +4,6 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-export CGO_ENABLED ?= 1
-
 .PHONY: help up demo test check lint cover bench tools build clean
 
 help: ## this list

@@ -3,6 +3,7 @@ package doudi_test
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -87,6 +88,51 @@ func TestDecisionsAreListed(t *testing.T) {
 	report(t, "a decision nobody can find is taken again", unlisted(string(index), found))
 	if len(unlisted("[one](0001-a.md)", []string{"0001-a.md", "0002-b.md"})) != 1 {
 		t.Error("an unlisted record was not noticed")
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s#]+)[^)]*\)`)
+
+// brokenLinks are relative links of Markdown files that lead nowhere; exists
+// tells what is there, by its path from the root.
+func brokenLinks(files []text, exists func(string) bool) []string {
+	var bad []string
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, ".md") {
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(f.body, -1) {
+			if to := path.Join(path.Dir(f.path), m[1]); !strings.Contains(m[1], "://") && !exists(to) {
+				bad = append(bad, f.path+" leads to "+to+", which is not there")
+			}
+		}
+	}
+	return bad
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	files, err := texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := func(name string) bool { _, err := os.Stat(name); return err == nil }
+	report(t, "a newcomer follows it", brokenLinks(files, exists))
+	for _, f := range files {
+		if m := regexp.MustCompile(`AlarmDescription: "([^"]*)"`).FindAllStringSubmatch(f.body, -1); f.path == "template.yaml" {
+			if len(m) == 0 {
+				t.Error("no alarm was found in template.yaml")
+			}
+			for _, a := range m {
+				if !exists(a[1]) {
+					t.Errorf("an alarm sends people to %s, which is not there", a[1])
+				}
+			}
+		}
+	}
+	sample := []text{{"docs/a.md", "[x](b.md#c) [y](../README.md) [z](https://example.org/q) [w](gone.md)"}}
+	got := brokenLinks(sample, func(name string) bool { return name == "docs/b.md" || name == "README.md" })
+	if len(got) != 1 || !strings.Contains(got[0], "docs/gone.md") {
+		t.Errorf("links were read as %v", got)
 	}
 }
 
