@@ -1,0 +1,174 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/doudi-aid/doudi/shared/document"
+	"github.com/doudi-aid/doudi/shared/document/bucket"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/queue/sqsqueue"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/seal/kmskeys"
+	"github.com/doudi-aid/doudi/shared/table/embedded"
+)
+
+var words = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+})
+
+// serve opens the stand-in on dir, behind real HTTP.
+func serve(t *testing.T, dir string, queues *Queues) *string {
+	t.Helper()
+	c, err := New(Options{Dir: dir, Queues: queues, Secrets: map[string]string{"Bank": `{"key":"k"}`}, Bucket: "evidence", IDs: ident.Random()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(c)
+	t.Cleanup(s.Close)
+	return &s.URL
+}
+
+// The functions' own keeper of keys, over the SDK's client and real HTTP.
+func TestKeysLastInTheDirectory(t *testing.T) {
+	dir, stored := t.TempDir(), embedded.Memory()
+	place := seal.Place{Table: "doudi", PK: "APP#1", SK: "A", Field: "name"}
+	open := func(dir string) (*seal.Box, *seal.Blind) {
+		client := kms.New(kms.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, dir, nil)})
+		keys := kmskeys.New(client, stored, SealKey, time.Now)
+		blind, err := keys.Blind(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seal.NewBox(keys, rand.Reader), blind
+	}
+	box, blind := open(dir)
+	sealed, err := box.Seal(t.Context(), place, []byte("王秀英"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, same := open(dir)
+	if text, err := again.Open(t.Context(), place, sealed); err != nil || string(text) != "王秀英" {
+		t.Errorf("after a restart: %q, %v", text, err)
+	}
+	if blind.Ref("a", "b") != same.Ref("a", "b") {
+		t.Error("after a restart nobody is found any more")
+	}
+	other := kms.New(kms.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, t.TempDir(), nil)})
+	if _, err := kmskeys.New(other, stored, SealKey, time.Now).Blind(t.Context()); err == nil {
+		t.Error("another master key opened what was wrapped by this one")
+	}
+}
+
+func TestSecretsAreFoundByName(t *testing.T) {
+	c := secretsmanager.New(secretsmanager.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, t.TempDir(), nil)})
+	out, err := c.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("Bank")})
+	if err != nil || *out.SecretString != `{"key":"k"}` {
+		t.Errorf("got %v, %v", out, err)
+	}
+	_, err = c.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("Bonk")})
+	if _, absent := errors.AsType[*secrets.ResourceNotFoundException](err); !absent {
+		t.Errorf("a secret that is not there: %v", err)
+	}
+}
+
+func TestEvidenceComesBack(t *testing.T) {
+	keys, err := seal.OpenKeyFile(t.TempDir()+"/keys", ident.Random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	open := func() *bucket.Bucket {
+		client := s3.New(s3.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, dir, nil), UsePathStyle: true})
+		return bucket.New(client, "evidence", seal.NewBox(keys, rand.Reader))
+	}
+	content := bytes.Repeat([]byte{0, 0xff, 'x'}, 100_000)
+	if err := open().Put(t.Context(), "APP#1", "d1", content); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := open().Get(t.Context(), "APP#1", "d1"); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+	if _, err := open().Get(t.Context(), "APP#1", "d2"); !errors.Is(err, document.ErrNotFound) {
+		t.Errorf("what is not there: %v", err)
+	}
+}
+
+// The functions' own sender, over the SDK's client and real HTTP.
+func TestMessagesArrive(t *testing.T) {
+	q := NewQueues(map[string]Queue{"PayQueue": {Visibility: time.Minute, MaxReceive: 5}}, time.Now, ident.Random(), nil)
+	at := serve(t, t.TempDir(), q)
+	sender := sqsqueue.New(sqs.New(sqs.Options{Region: Region, Credentials: words, BaseEndpoint: at}), map[string]string{"pay": *at + "/" + Account + "/PayQueue", "gone": *at + "/" + Account + "/Gone"})
+	if err := sender.Send(t.Context(), "pay", []byte(`{"pk":"a"}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	got := q.Receive(t.Context(), "PayQueue", 10)
+	if len(got) != 1 || got[0].Body != `{"pk":"a"}` || got[0].Attributes[queue.HopsAttribute].StringValue != "0" {
+		t.Errorf("received %+v", got)
+	}
+	if err := sender.Send(t.Context(), "gone", []byte("x"), 0); err == nil {
+		t.Error("a queue that is not there took a message")
+	}
+}
+
+func TestQueues(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	repeat := true
+	q := NewQueues(map[string]Queue{"Work": {Visibility: time.Minute, MaxReceive: 2, Dead: "Dead"}, "Dead": {Visibility: time.Minute}},
+		func() time.Time { return now }, ident.Random(), func(_ string, m Message) bool { return repeat && m.Body == "twice" })
+	// take is a receive that does not wait.
+	take := func(name string) []Message {
+		done, stop := context.WithCancel(t.Context())
+		stop()
+		return q.Receive(done, name, 10)
+	}
+	q.Send("Work", "later", nil, time.Second)
+	if got := take("Work"); len(got) != 0 {
+		t.Fatalf("a message held back was delivered: %v", got)
+	}
+	now = now.Add(time.Second)
+	first := take("Work")
+	if len(first) != 1 || first[0].Received != 1 {
+		t.Fatalf("not delivered when it was time: %v", first)
+	}
+	if got := take("Work"); len(got) != 0 {
+		t.Fatal("a hidden message was delivered")
+	}
+	now = now.Add(time.Minute)
+	second := take("Work")
+	if len(second) != 1 || second[0].Received != 2 || second[0].ID != first[0].ID {
+		t.Fatalf("not delivered again: %v", second)
+	}
+	q.Delete("Work", first[0].Receipt)
+	if len(q.Waiting("Work")) != 1 {
+		t.Error("a receipt of an older delivery deleted the message of a newer one")
+	}
+	now = now.Add(time.Minute)
+	if got := take("Work"); len(got) != 0 || len(q.Waiting("Dead")) != 1 {
+		t.Errorf("after two deliveries it is no dead letter: %v", got)
+	}
+	q.Send("Work", "twice", nil, 0)
+	for range 2 {
+		got := take("Work")
+		if len(got) != 1 {
+			t.Fatalf("delivered %v", got)
+		}
+		q.Delete("Work", got[0].Receipt)
+	}
+	if len(q.Waiting("Work")) != 0 {
+		t.Error("a message is repeated for ever")
+	}
+}
