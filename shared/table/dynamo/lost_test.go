@@ -52,6 +52,12 @@ func (w *wire) next() (f fate, after func()) {
 	return f, after
 }
 
+func (w *wire) attempts() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sent
+}
+
 func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	f, after := arrives, func() {}
 	if target := r.Header.Get("X-Amz-Target"); strings.HasSuffix(target, ".PutItem") || strings.HasSuffix(target, ".TransactWriteItems") {
@@ -204,8 +210,8 @@ func lostAnswers(t *testing.T, e engine.Engine) {
 			} else if err != nil {
 				got = err.Error()
 			}
-			if got != c.answer || line.sent != c.attempts {
-				t.Errorf("answer %s after %d attempts (%v), want %s after %d", got, line.sent, err, c.answer, c.attempts)
+			if got != c.answer || line.attempts() != c.attempts {
+				t.Errorf("answer %s after %d attempts (%v), want %s after %d", got, line.attempts(), err, c.answer, c.attempts)
 			}
 			fund, _, err := direct.Get(t.Context(), w.fund.Key)
 			if err != nil || fund.Counters["open"] != c.fund {
@@ -238,8 +244,8 @@ func lostAnswers(t *testing.T, e engine.Engine) {
 		defer server.Close()
 		store := dynamo.New(client(server.URL), name, ident.Random(), dynamo.Sleep(atOnce), dynamo.Attempts(3))
 		err := store.Transact(t.Context(), table.Put{Item: table.Item{Key: table.Key{PK: "p", SK: "s"}, Version: 1}})
-		if !errors.Is(err, table.ErrUnknown) || line.sent != 3 {
-			t.Errorf("answer %v after %d attempts", err, line.sent)
+		if !errors.Is(err, table.ErrUnknown) || line.attempts() != 3 {
+			t.Errorf("answer %v after %d attempts", err, line.attempts())
 		}
 	})
 	t.Run("an_engine_that_is_not_there_is_busy", func(t *testing.T) {

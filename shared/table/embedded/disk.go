@@ -394,7 +394,8 @@ func (d *disk) close() error {
 	close(d.stop)
 	<-d.stopped
 	d.readers.Wait()
-	return errors.Join(d.now.Close(), d.db.Close(), d.lock.Close())
+	// Flushed, the next Open has no log to replay.
+	return errors.Join(d.now.Close(), d.db.Flush(), d.db.Close(), d.lock.Close())
 }
 
 // quiet keeps pebble's own log to what an operator must see.
