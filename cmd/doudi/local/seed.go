@@ -15,6 +15,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/staff/seed"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -26,36 +27,36 @@ const (
 	reserveFen money.Fen = 50_000_00
 	lowFen     money.Fen = 10_000_00
 	// What may be handed over from the reserve, for one case and in one day.
-	cashCaseFen money.Fen = 2_000_00
-	cashDayFen  money.Fen = 20_000_00
+	CashCaseFen money.Fen = 2_000_00
+	CashDayFen  money.Fen = 20_000_00
 )
 
-// seedAll makes staff and funds of every shipped region. It may die anywhere
-// and run again: the marker at the end only saves the looking. relief is what
-// each township's relief fund begins with, 0 for the usual.
-func (s *System) seedAll(ctx context.Context, relief money.Fen) error {
+// Seed makes staff and funds of every shipped region. It may die anywhere and
+// run again: the marker at the end only saves the looking. relief is what each
+// township's relief fund begins with, 0 for the usual.
+func Seed(ctx context.Context, t table.Store, box *seal.Box, blind *seal.Blind, tree *division.Tree, now func() time.Time, relief money.Fen) error {
 	if relief == 0 {
 		relief = reliefFen
 	}
-	if err := seed.Staff(ctx, s.Table, s.Box, s.Blind, s.now()); err != nil {
+	if err := seed.Staff(ctx, t, box, blind, now()); err != nil {
 		return fmt.Errorf("seed staff: %w", err)
 	}
-	today := civil.DayOf(s.now(), calendar.Zone)
+	today := civil.DayOf(now(), calendar.Zone)
 	marker := table.Key{PK: fmt.Sprintf("LOCAL#%04d", today.Year()), SK: "SEEDED"}
-	if _, done, err := s.Table.Get(ctx, marker); err != nil || done {
+	if _, done, err := t.Get(ctx, marker); err != nil || done {
 		return err
 	}
 	var group errgroup.Group
 	group.SetLimit(64)
-	for _, township := range townships(s.Tree, today) {
+	for _, township := range townships(tree, today) {
 		for purpose, amount := range map[fund.Purpose]money.Fen{fund.Relief: relief, fund.Reserve: reserveFen} {
-			group.Go(func() error { return provide(ctx, s.Table, purpose, township, amount, today.Year(), s.now()) })
+			group.Go(func() error { return provide(ctx, t, purpose, township, amount, today.Year(), now()) })
 		}
 	}
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("seed funds: %w", err)
 	}
-	err := s.Table.Transact(ctx, table.Put{Item: table.Item{Key: marker, Version: 1}})
+	err := t.Transact(ctx, table.Put{Item: table.Item{Key: marker, Version: 1}})
 	if _, twin := errors.AsType[*table.ConditionError](err); twin {
 		return nil
 	}

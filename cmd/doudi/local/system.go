@@ -135,7 +135,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.sessions = session.NewStore(s.Table, rand.Reader, s.now)
-	keys := localKeys(seed)
+	keys := Keys(seed)
 	if err := s.openWorld(o, keys); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := s.seedAll(ctx, o.FundFen); err != nil {
+	if err := Seed(ctx, s.Table, s.Box, s.Blind, s.Tree, s.now, o.FundFen); err != nil {
 		return err
 	}
 	s.serve(outside, s.world.Handler())

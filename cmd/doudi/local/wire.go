@@ -29,6 +29,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/sms"
+	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/wxapp"
 )
 
@@ -50,9 +51,9 @@ func lanes(t *doudi.Template) map[string]queue.Queue {
 // outsideTimeout bounds one call to the world, above the clients' own deadlines.
 const outsideTimeout = 15 * time.Second
 
-// templates are the subscription templates of the local world: what stands in
+// Templates are the subscription templates of the local world: what stands in
 // which field.
-func templates() map[notice.Kind]notify.Template {
+func Templates() map[notice.Kind]notify.Template {
 	out := map[notice.Kind]notify.Template{}
 	for _, k := range notice.Kinds() {
 		fields := map[string]string{"phrase1": "title", "thing2": "item", "thing3": "hint"}
@@ -64,11 +65,11 @@ func templates() map[notice.Kind]notify.Template {
 	return out
 }
 
-// localKeys are both ends of every line to the world, with our templates
+// Keys are both ends of every line to the world, with our templates
 // approved on both channels.
-func localKeys(seed string) world.Keys {
+func Keys(seed string) world.Keys {
 	keys := world.LocalKeys(seed)
-	for kind, t := range templates() {
+	for kind, t := range Templates() {
 		keys.Templates[string(kind)] = t.ID
 		keys.SMSTemplates[string(kind)] = "10" + t.ID
 	}
@@ -119,8 +120,8 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Staff: localStaff{}, Now: s.now}),
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
 			Templates: templateIDs()}),
-		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Calendar: s.calendar, IDs: s.ids, Now: s.now,
-			Cash: decide.CashLimits{CaseFen: cashCaseFen, DayFen: cashDayFen}}),
+		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
+			Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}}),
 		settle.Routes(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
 	)
 	if err := sameRoutes(t, routes); err != nil {
@@ -129,13 +130,14 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	office := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book}
 	handlers := map[string]queue.Handler{
 		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
+			Kin: func(ctx context.Context, people []string) ([]string, error) { return staff.KinOf(ctx, s.Table, people) },
 			Release: func(ctx context.Context, id string) (bool, error) {
 				return envelope.Release(ctx, office, s.calendar, id, s.now())
 			}}),
 		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"settle": settle.Handle(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
-			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: templates(), Page: "pages/case/case?id=", Log: s.log},
+			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: Templates(), Page: "pages/case/case?id=", Log: s.log},
 			notice.SMS:    notify.SMS{Client: text, Log: s.log}}}),
 	}
 	for name, f := range t.Functions {
@@ -156,7 +158,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 
 func templateIDs() []string {
 	var ids []string
-	for _, t := range templates() {
+	for _, t := range Templates() {
 		ids = append(ids, t.ID)
 	}
 	slices.Sort(ids)
