@@ -85,7 +85,7 @@ func (p *player) awaitFindings(ctx context.Context, citizen *client, id string) 
 // decide has one officer propose and another approve.
 func (p *player) decide(ctx context.Context, id string) error {
 	path := "/v1/staff/applications/" + id
-	clerk, err := p.signIn(ctx, "/v1/staff/sessions", "staff:clerk-1")
+	clerk, err := p.signIn(ctx, "/v1/staff/sessions", "staff:"+p.Region+"-clerk-1")
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (p *player) decide(ctx context.Context, id string) error {
 		return fmt.Errorf("提出意见：%w", err)
 	}
 	p.step("经办", "clerk-1 看过核对结果（规则起草 %s），提出先行救助意见 %s", yuan(seen.Findings.AmountFen), yuan(proposed.AmountFen))
-	approver, err := p.signIn(ctx, "/v1/staff/sessions", "staff:approver-1")
+	approver, err := p.signIn(ctx, "/v1/staff/sessions", "staff:"+p.Region+"-approver-1")
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (p *player) confirm(ctx context.Context, citizen *client, id string, c card
 }
 
 func (p *player) explain(ctx context.Context, id string) error {
-	clerk, err := p.signIn(ctx, "/v1/staff/sessions", "staff:clerk-2")
+	clerk, err := p.signIn(ctx, "/v1/staff/sessions", "staff:"+p.Region+"-clerk-2")
 	if err != nil {
 		return err
 	}

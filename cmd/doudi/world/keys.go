@@ -34,6 +34,9 @@ type Keys struct {
 	WeChatSecret string
 	Templates    map[string]string // our name → subscribe template id
 
+	WeComCorp   string // the corporation whose members are staff
+	WeComSecret string
+
 	SMSSecretID  string
 	SMSSecretKey string
 	SMSAppID     string
@@ -65,6 +68,8 @@ func LocalKeys(seed string) Keys {
 		WeChatAppID:    "wxlocal0000000001",
 		WeChatSecret:   "wechat" + hexOf(derive(seed, "wechat"))[:26],
 		Templates:      map[string]string{},
+		WeComCorp:      "wwlocal0000000001",
+		WeComSecret:    "wecom" + hexOf(derive(seed, "wecom"))[:27],
 		SMSSecretID:    "AKIDlocal",
 		SMSSecretKey:   "sms" + hexOf(derive(seed, "sms"))[:29],
 		SMSAppID:       "1400000001",

@@ -176,7 +176,7 @@ func (w *World) Run(ctx context.Context) error {
 	}
 }
 
-// Handler serves /exchange, /wechat, /bank, /sms and /world.
+// Handler serves /exchange, /wechat, /wecom, /bank, /sms and /world.
 func (w *World) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /bank/transfers", w.bankSend)
@@ -185,6 +185,8 @@ func (w *World) Handler() http.Handler {
 	mux.HandleFunc("GET /wechat/sns/jscode2session", w.code2session)
 	mux.HandleFunc("POST /wechat/cgi-bin/stable_token", w.stableToken)
 	mux.HandleFunc("POST /wechat/cgi-bin/message/subscribe/send", w.subscribeSend)
+	mux.HandleFunc("GET /wecom/cgi-bin/gettoken", w.wecomGetToken)
+	mux.HandleFunc("GET /wecom/cgi-bin/auth/getuserinfo", w.wecomMember)
 	mux.HandleFunc("POST /sms/{$}", w.smsSend)
 	mux.HandleFunc("GET /world/health", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, 200, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /world/people", w.adminPeople)

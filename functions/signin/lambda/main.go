@@ -6,13 +6,12 @@ import (
 
 	"github.com/doudi-aid/doudi/functions/signin"
 	"github.com/doudi-aid/doudi/shared/deployed"
+	"github.com/doudi-aid/doudi/shared/deployed/staffline"
 	"github.com/doudi-aid/doudi/shared/deployed/wechatline"
 )
 
 func main() { deployed.Main(run) }
 
-// There is no staff single sign-on yet, so staff are answered 503: there is no
-// password to fall back on.
 func run(ctx context.Context, w *deployed.World) error {
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
@@ -22,6 +21,11 @@ func run(ctx context.Context, w *deployed.World) error {
 	if err != nil {
 		return err
 	}
-	w.Serve(signin.Routes(signin.Deps{Table: w.Table, Box: box, Blind: blind, Sessions: w.Sessions(), WeChat: line.Client, AppID: line.AppID, Now: w.Now}))
+	office, err := staffline.Open(ctx, w)
+	if err != nil {
+		return err
+	}
+	w.Serve(signin.Routes(signin.Deps{Table: w.Table, Box: box, Blind: blind, Sessions: w.Sessions(), WeChat: line.Client, AppID: line.AppID,
+		Staff: signin.WeCom{Client: office}, Now: w.Now}))
 	return nil
 }
