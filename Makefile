@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up demo test check lint cover bench tools build clean
+.PHONY: help up demo test check lint cover bench docs tools build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ cover: ## open questions of coverage: functions not fully covered in the last `m
 
 bench: ## measure, and print the table of docs/benchmarks.md
 	go run ./test/bench
+
+docs: ## make docs/api/openapi.yaml and problems.md again, after a route, a field, a comment or a fault changed
+	go run ./scripts/apidoc
 
 tools: ## install the pinned tools only
 	scripts/tools
