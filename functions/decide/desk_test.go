@@ -107,10 +107,17 @@ func (g *gate) once(f func()) {
 
 func open(t *testing.T, edits ...func([]byte) []byte) *world {
 	t.Helper()
-	w := &world{Office: firstaidtest.New(t, edits...), tokens: map[string]string{}}
+	return serve(firstaidtest.New(t, edits...))
+}
+
+// serve opens an office's API and signs everybody in.
+func serve(o *firstaidtest.Office) *world {
+	t := o.T
+	t.Helper()
+	w := &world{Office: o, tokens: map[string]string{}}
 	w.gate = &gate{Store: w.Store}
 	w.sessions = session.NewStore(w.Store, rand.Reader, w.Now)
-	deps := decide.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, Calendar: w.Calendar, IDs: w.IDs, Now: w.Now,
+	deps := decide.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, IDs: w.IDs, Now: w.Now,
 		Cash: decide.CashLimits{CaseFen: 2000_00, DayFen: 3000_00}}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Now: w.Now, IDs: w.IDs,
 		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, decide.Routes(deps)...))

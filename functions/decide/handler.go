@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
-	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -24,15 +23,14 @@ import (
 
 // Deps is everything this function needs from the world.
 type Deps struct {
-	Table    table.Store
-	Box      *seal.Box
-	Blind    *seal.Blind
-	Book     *policy.Book
-	Tree     *division.Tree
-	Calendar *calendar.Calendar
-	IDs      *ident.Source
-	Now      func() time.Time
-	Cash     CashLimits
+	Table table.Store
+	Box   *seal.Box
+	Blind *seal.Blind
+	Book  *policy.Book
+	Tree  *division.Tree
+	IDs   *ident.Source
+	Now   func() time.Time
+	Cash  CashLimits
 }
 
 // Routes are what this function answers.

@@ -5,7 +5,6 @@ import (
 	"context"
 
 	"github.com/doudi-aid/doudi/functions/decide"
-	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -24,6 +23,6 @@ func run(ctx context.Context, w *deployed.World) error {
 		return err
 	}
 	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(),
-		Calendar: calendar.Shipped(), IDs: w.IDs, Now: w.Now, Cash: cash}))
+		IDs: w.IDs, Now: w.Now, Cash: cash}))
 	return nil
 }
