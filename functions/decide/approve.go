@@ -61,14 +61,14 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 		if err := still(c, *p); err != nil {
 			return none, err
 		}
-		g, err := d.office().Grant(ctx, c, firstaid.Decision{Proposal: *p, Proposer: p.By, Approver: k.who.Actor(), At: k.at})
+		g, err := d.office().Grant(ctx, c, firstaid.Decision{Proposal: *p, Proposer: p.By, Approver: k.actor(), At: k.at})
 		if errors.Is(err, award.ErrOnce) {
 			return none, ErrOnce
 		}
 		if err != nil {
 			return none, err
 		}
-		next, err := k.app.Approve(application.Award{ID: g.Award.ID, AmountFen: g.Award.AmountFen, By: k.who.Actor(), At: k.at}, g.Explain)
+		next, err := k.app.Approve(application.Award{ID: g.Award.ID, AmountFen: g.Award.AmountFen, By: k.actor(), At: k.at}, g.Explain)
 		if err != nil {
 			return none, err
 		}

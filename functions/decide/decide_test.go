@@ -143,6 +143,59 @@ func TestWhoMayNotApprove(t *testing.T) {
 	}
 }
 
+// X021, X023: staff were registered under one blind key and the case under the
+// next; whoever is concerned is so still, and two accounts are one person.
+func TestARotationOfTheBlindKeyMakesNobodyAStranger(t *testing.T) {
+	t.Parallel()
+	own := map[string]string{clerk: "320402197201109004", approver: "320402197804139034"}
+	for name, tc := range map[string]struct {
+		people []string // among the people of the case, by identity number
+		code   string
+	}{
+		"nobody_is_concerned":                    {nil, ""},
+		"X021_the_subject":                       {[]string{own[approver]}, "self-dealing"},
+		"X021_the_household":                     {[]string{"", own[approver]}, "self-dealing"},
+		"A02_the_proposer_under_another_account": {[]string{"", "account"}, "same-person"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := firstaidtest.New(t)
+			before := o.Blind
+			o.RotateBlind()
+			w := serve(o)
+			who := w.Person()
+			if len(tc.people) > 0 && tc.people[0] != "" {
+				who = w.Holder(tc.people[0])
+			}
+			a := w.Apply(who, func(s *application.Submission) {
+				if len(tc.people) > 1 && tc.people[1] != "account" {
+					s.Particulars.Members = []application.Member{{Person: w.Holder(tc.people[1]), Kinship: application.Sibling}}
+				}
+			})
+			if strings.HasPrefix(a.Subject, "b1.") || !strings.HasPrefix(w.staff(approver).Person, "b1.") {
+				t.Fatalf("the key did not change between them: %s %s", a.Subject, w.staff(approver).Person)
+			}
+			id := w.Verify(a.ID).ID
+			if tc.code == "same-person" {
+				// The account that approves belongs to the proposer and was registered after the change.
+				s, err := w.staff(approver).WithPapers(t.Context(), w.Box, w.Blind, w.Holder(own[clerk]).Paper, nil)
+				if err != nil || s.Person == w.staff(clerk).Person || s.Person == application.PersonRef(before, w.Holder(own[clerk]).Paper, "") {
+					t.Fatalf("%s %v", s.Person, err)
+				}
+				w.revise(s)
+			}
+			r := w.post(clerk, id, "proposals", m{})
+			w.want(r, 201, "")
+			r = w.post(approver, id, "approvals", m{"proposal_version": r.number("proposal_version"), "amount_fen": r.number("amount_fen")})
+			if tc.code == "" {
+				w.want(r, 201, "")
+				return
+			}
+			w.want(r, 403, tc.code)
+		})
+	}
+}
+
 // revise stores s as its next version, as somebody at the registry would.
 func (w *world) revise(s staff.Staff) {
 	w.T.Helper()

@@ -53,7 +53,7 @@ func (d *denied) Unwrap() error { return d.error }
 func (d Deps) sit(ctx context.Context, id string, a application.Application, w wish) (desk, error) {
 	k := desk{deps: d, at: d.Now(), app: a}
 	var err error
-	if k.who, err = staff.Acting(ctx, d.Table, id); err != nil {
+	if k.who, err = d.acting(ctx, id); err != nil {
 		return k, err
 	}
 	r := staff.Request{Action: w.action, Staff: k.who, At: k.at, Within: d.within(a.Township, k.at), County: a.County, Application: &a}
@@ -66,6 +66,21 @@ func (d Deps) sit(ctx context.Context, id string, a application.Application, w w
 		return k, &denied{err, k.who, w.action, a, decision.Policies}
 	}
 	return k, nil
+}
+
+// acting is the member of staff behind a session, known under every live key.
+func (d Deps) acting(ctx context.Context, id string) (staff.Staff, error) {
+	who, err := staff.Acting(ctx, d.Table, id)
+	if err != nil {
+		return who, err
+	}
+	return who.Known(ctx, d.Box, d.Blind)
+}
+
+// actor is who acts, by the reference under which the case or one of earlier
+// knows the person.
+func (k desk) actor(earlier ...string) event.Actor {
+	return k.who.Actor(append(k.app.Persons(), earlier...)...)
 }
 
 // within is a division and all it stands in, narrowest first.
@@ -113,7 +128,7 @@ func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish
 
 // event begins the event of next, with who acted where and by which policies.
 func (k desk) event(next application.Application, kind string, facts event.Facts) event.Event {
-	e := next.Event(kind, k.who.Actor(), k.at)
+	e := next.Event(kind, k.actor(), k.at)
 	e.Facts = event.Facts{"office": k.office(), "policies": strings.Join(k.policies, " ")}
 	maps.Copy(e.Facts, facts)
 	return e

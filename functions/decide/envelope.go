@@ -68,7 +68,7 @@ func envelopeOut(e envelope.Envelope, now time.Time) EnvelopeOut {
 
 func listEnvelopes(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Envelopes, error) {
 	now := d.Now()
-	who, err := staff.Acting(ctx, d.Table, call.Principal.ID)
+	who, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return Envelopes{}, err
 	}
@@ -91,7 +91,7 @@ func listEnvelopes(ctx context.Context, d Deps, call httpapi.Call[httpapi.None])
 func askEnvelope(ctx context.Context, d Deps, call httpapi.Call[EnvelopeIn]) (httpapi.Reply[EnvelopeOut], error) {
 	var none httpapi.Reply[EnvelopeOut]
 	now, in := d.Now(), call.Body
-	who, err := staff.Acting(ctx, d.Table, call.Principal.ID)
+	who, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return none, err
 	}
@@ -132,7 +132,7 @@ func askEnvelope(ctx context.Context, d Deps, call httpapi.Call[EnvelopeIn]) (ht
 // approveEnvelope is the second officer's step, of the county.
 func approveEnvelope(ctx context.Context, d Deps, call httpapi.Call[EnvelopeOf]) (httpapi.Reply[EnvelopeOut], error) {
 	return d.step(ctx, call, staff.ApproveEnvelope, "approved", func(e envelope.Envelope, who staff.Staff, now time.Time) (envelope.Envelope, error) {
-		return e.Approve(who.Actor(), now)
+		return e.Approve(who.Actor(e.Asked.Person), now)
 	})
 }
 
@@ -153,7 +153,7 @@ type EnvelopeOf struct {
 func (d Deps) step(ctx context.Context, call httpapi.Call[EnvelopeOf], action staff.Action, kind string, to func(envelope.Envelope, staff.Staff, time.Time) (envelope.Envelope, error)) (httpapi.Reply[EnvelopeOut], error) {
 	var none httpapi.Reply[EnvelopeOut]
 	now := d.Now()
-	who, err := staff.Acting(ctx, d.Table, call.Principal.ID)
+	who, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return none, err
 	}

@@ -75,13 +75,13 @@ func ask[In any](ctx context.Context, d Deps, call httpapi.Call[In], q asking) (
 		if err != nil {
 			return none, err
 		}
-		o := order.New(id, k.app, k.app.Award.ID, q.kind, k.who.Actor(), k.at)
+		o := order.New(id, k.app, k.app.Award.ID, q.kind, k.actor(), k.at)
 		o.Payout = p.Version
 		o, tail, err := q.fill(ctx, o)
 		if err != nil {
 			return none, err
 		}
-		writes, err := o.Writes("asked", k.who.Actor(), k.at)
+		writes, err := o.Writes("asked", k.actor(), k.at)
 		if err != nil {
 			return none, err
 		}
@@ -172,7 +172,7 @@ func completeOrder(ctx context.Context, d Deps, call httpapi.Call[httpapi.None])
 		if err != nil {
 			return none, err
 		}
-		done, err := o.Complete(k.who.Actor())
+		done, err := o.Complete(k.actor(o.Asked.Person))
 		if err != nil {
 			return none, err
 		}
@@ -188,18 +188,18 @@ func completeOrder(ctx context.Context, d Deps, call httpapi.Call[httpapi.None])
 		case order.Payee:
 			also, err = k.payAgain(ctx, &next, o, p)
 		case order.Cash:
-			also, _, err = payout.PayCash(ctx, d.Table, k.app, p, payout.CashPayment{Handler: o.Asked, Witness: k.who.Actor(),
+			also, _, err = payout.PayCash(ctx, d.Table, k.app, p, payout.CashPayment{Handler: o.Asked, Witness: k.actor(o.Asked.Person),
 				Receipt: o.Receipt, CaseFen: d.Cash.CaseFen, DayFen: d.Cash.DayFen, At: k.at})
 		case order.Thaw:
 			var thawed payout.Outcome
-			if thawed, err = payout.Step(p, payout.Thaw{First: o.Asked, Second: k.who.Actor()}, k.who.Actor(), k.at); err == nil {
+			if thawed, err = payout.Step(p, payout.Thaw{First: o.Asked, Second: k.actor(o.Asked.Person)}, k.actor(o.Asked.Person), k.at); err == nil {
 				also, err = thawed.Writes()
 			}
 		}
 		if err != nil {
 			return none, err
 		}
-		writes, err := done.Writes("completed", k.who.Actor(), k.at)
+		writes, err := done.Writes("completed", k.actor(o.Asked.Person), k.at)
 		if err != nil {
 			return none, err
 		}
@@ -240,7 +240,7 @@ func (k desk) payAgain(ctx context.Context, next *application.Application, o ord
 	if err != nil {
 		return nil, err
 	}
-	retry := payout.Retry{Payee: o.Payee, Payees: application.AccountRefs(d.Blind, account)[1:], First: o.Asked, Second: k.who.Actor()}
+	retry := payout.Retry{Payee: o.Payee, Payees: application.AccountRefs(d.Blind, account)[1:], First: o.Asked, Second: k.actor(o.Asked.Person)}
 	writes, _, err := payout.Again(ctx, d.Table, k.app, p, retry, payee, k.at)
 	if err != nil {
 		return nil, err

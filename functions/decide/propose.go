@@ -81,7 +81,7 @@ func propose(ctx context.Context, d Deps, call httpapi.Call[Proposing]) (httpapi
 		if err := standing(c, o, lifted); err != nil {
 			return none, err
 		}
-		p := application.Proposal{By: k.who.Actor(), At: k.at, AmountFen: o.AmountFen, Persons: o.Persons, Months: o.Months,
+		p := application.Proposal{By: k.actor(), At: k.at, AmountFen: o.AmountFen, Persons: o.Persons, Months: o.Months,
 			Rail: in.Rail, Authority: authority(o, lifted), Payee: k.app.Payee, Exception: lifted, Rules: o.Rules}
 		next, err := k.app.Propose(p)
 		if err != nil {

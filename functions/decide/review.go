@@ -30,7 +30,7 @@ func review(ctx context.Context, d Deps, call httpapi.Call[Reviewing]) (httpapi.
 		if err != nil {
 			return none, err
 		}
-		done, err := r.Done(call.Body.Finding, k.who.Actor())
+		done, err := r.Done(call.Body.Finding, k.actor())
 		if err != nil {
 			return none, application.ErrState
 		}
@@ -53,7 +53,7 @@ func review(ctx context.Context, d Deps, call httpapi.Call[Reviewing]) (httpapi.
 // trouble puts a hold on next, beside what else happens to it: no further
 // payment leaves until a person has decided what follows.
 func (k desk) trouble(next *application.Application, facts event.Facts) {
-	h := application.NewHold(next.ID, next.Version, application.HoldStaff, k.who.Actor(), k.at, k.holdDue())
+	h := application.NewHold(next.ID, next.Version, application.HoldStaff, k.actor(), k.at, k.holdDue())
 	next.Holds = append(slices.Clone(next.Holds), h)
 	facts["hold"] = h.ID
 }

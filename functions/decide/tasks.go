@@ -103,7 +103,7 @@ const (
 // by the time it is owed.
 func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks, error) {
 	now := d.Now()
-	who, err := staff.Acting(ctx, d.Table, call.Principal.ID)
+	who, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return Tasks{}, err
 	}

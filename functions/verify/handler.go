@@ -41,8 +41,9 @@ type Deps struct {
 	Registers Registers
 	Now       func() time.Time
 	Log       *slog.Logger
-	// Kin lists staff who have declared one of people as near relative; nil asks
-	// the register alone. Whoever decides is asked again in any case.
+	// Kin lists staff who have declared one of people, given by their references
+	// under every live blind key, as near relative; nil asks the register alone.
+	// Whoever decides is asked again in any case.
 	Kin func(ctx context.Context, people []string) (staff []string, err error)
 	// Release pays at once what a standing approval covers, and tells whether it
 	// did; nil leaves every case to two people. It is asked after the findings are
@@ -210,7 +211,7 @@ func (d Deps) weigh(ctx context.Context, c verification.Case) (verification.Resu
 		return verification.Result{}, err
 	}
 	if d.Kin != nil {
-		if known.Kin, err = d.Kin(ctx, c.People); err != nil {
+		if known.Kin, err = d.Kin(ctx, c.PeopleRefs(d.Blind, c.Particulars)); err != nil {
 			return verification.Result{}, err
 		}
 	}

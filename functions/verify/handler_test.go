@@ -25,6 +25,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/verification"
@@ -532,6 +533,38 @@ func TestKinAndReleaseAreAsked(t *testing.T) {
 	id := r.submit("tekun")
 	if err := r.run(id); !errors.Is(err, trouble) || r.get(id).State != application.Accepted {
 		t.Error("findings without knowing the kin")
+	}
+}
+
+// Kin declared before the blind key changed are found from a case filed after.
+func TestDeclaredKinAreFoundAcrossARotation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	first, err1 := seal.NewBlindKey(1, bytes.Repeat([]byte{1}, seal.KeyBytes))
+	second, err2 := seal.NewBlindKey(2, bytes.Repeat([]byte{2}, seal.KeyBytes))
+	old, err3 := seal.NewBlind(first)
+	both, err4 := seal.NewBlind(first, second)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	declare := func(id string, kin application.Person) {
+		s, err := staff.Staff{ID: id, Active: true}.WithPapers(t.Context(), r.deps.Box, old, r.person("tekun").Paper, []civil.Paper{kin.Paper})
+		if err == nil {
+			err = staff.Appoint(t.Context(), r.deps.Table, s, event.Actor{Kind: event.System, ID: "registry"}, r.clock())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	declare("320400-kin", r.person("plain"))
+	declare("320400-other", r.person("dibao"))
+	r.deps.Blind = both
+	r.deps.Kin = func(ctx context.Context, people []string) ([]string, error) {
+		return staff.KinOf(ctx, r.deps.Table, people)
+	}
+	a := r.must(r.submit("plain"))
+	if !strings.HasPrefix(a.Subject, "b2.") || !slices.Equal(a.Findings.Kin, []string{"320400-kin"}) || a.Findings.Authority == policy.Township {
+		t.Errorf("subject %s, kin %v, authority %s", a.Subject, a.Findings.Kin, a.Findings.Authority)
 	}
 }
 

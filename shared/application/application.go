@@ -204,6 +204,22 @@ func (a Application) Held() bool {
 // household or files for them. Such a person decides nothing here.
 func (a Application) Concerns(ref string) bool { return ref != "" && slices.Contains(a.People, ref) }
 
+// Persons lists the keyed references of everybody whom a concerns or who acted
+// on it: what somebody must be compared with to be known again.
+func (a Application) Persons() []string {
+	all := slices.Clone(a.People)
+	if a.Proposal != nil {
+		all = append(all, a.Proposal.By.Person)
+	}
+	if a.Award != nil {
+		all = append(all, a.Award.By.Person)
+	}
+	for _, h := range a.Holds {
+		all = append(all, h.Placed.Person)
+	}
+	return all
+}
+
 // Open reports whether there is still something to decide or explain.
 func (a Application) Open() bool {
 	return a.State == Accepted || a.State == Verified || a.State == Proposed || a.State == Approved

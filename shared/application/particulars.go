@@ -151,6 +151,21 @@ func (a Application) Refs(blind *seal.Blind, p Particulars) []string {
 	return refs
 }
 
+// PeopleRefs is People with every reference that those named in p have under the
+// other live keys, for questions about them in other partitions.
+func (a Application) PeopleRefs(blind *seal.Blind, p Particulars) []string {
+	refs := slices.Clone(a.People)
+	for _, role := range p.Roles() {
+		who, _ := p.Person(role)
+		for _, ref := range PersonRefs(blind, who.Paper, a.ID+"/"+role) {
+			if !slices.Contains(refs, ref) {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	return refs
+}
+
 // particularsKey is where an application's particulars are kept.
 func particularsKey(id string) table.Key {
 	return table.Key{PK: Partition(id), SK: "PARTICULARS"}

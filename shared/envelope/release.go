@@ -81,7 +81,7 @@ func plan(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, a appl
 		if !e.Running(now) || !e.covers(a, outcome.AmountFen, outcome.Persons) {
 			continue
 		}
-		checks, clear, err := e.unconcerned(ctx, o.Table, a)
+		checks, clear, err := e.unconcerned(ctx, o, a)
 		if err != nil {
 			return nil, false, err
 		}
@@ -96,13 +96,16 @@ func plan(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, a appl
 // unconcerned reports whether neither of the two who approved e is, lives with
 // or is declared kin of anybody in a, with the conditions that keep this true. An
 // envelope must not do for them what they could not do at their desks.
-func (e Envelope) unconcerned(ctx context.Context, t table.Store, a application.Application) (checks []table.Write, clear bool, err error) {
+func (e Envelope) unconcerned(ctx context.Context, o firstaid.Office, a application.Application) (checks []table.Write, clear bool, err error) {
 	for _, id := range []string{e.Asked.ID, e.Approved.ID} {
-		s, err := staff.Get(ctx, t, id)
+		s, err := staff.Get(ctx, o.Table, id)
 		if err != nil {
 			return nil, false, err
 		}
-		if a.Concerns(s.Person) || slices.ContainsFunc(s.Kin, a.Concerns) {
+		if s, err = s.Known(ctx, o.Box, o.Blind); err != nil {
+			return nil, false, err
+		}
+		if s.Concerned(a) {
 			return nil, false, nil
 		}
 		checks = append(checks, s.Check())

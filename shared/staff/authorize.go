@@ -261,7 +261,7 @@ func entities(r Request) cedar.EntityMap {
 
 	s := r.Staff
 	principal := cedar.RecordMap{
-		"id": cedar.String(s.ID), "person": cedar.String(s.Person), "kin": words(s.Kin), "active": cedar.Boolean(s.Active),
+		"id": cedar.String(s.ID), "person": cedar.String(s.Person), "persons": words(s.people()), "kin": words(s.Kin), "active": cedar.Boolean(s.Active),
 		"serves": divisions(s.Holds(r.At)), "served": divisions(s.held(r.At)),
 		"supervises": cedar.Boolean(len(s.Holds(r.At, Supervisor, Auditor)) > 0),
 	}

@@ -61,6 +61,10 @@ var ties = []struct {
 	{"above-ceiling", false, func(r *Request) { r.Authority = policy.County }},
 	{"held", true, func(r *Request) { r.Application.Holds = []application.Hold{{ID: "h"}} }},
 	{"unknown-person", false, func(r *Request) { r.Staff.Person = "" }},
+	{"subject-rekeyed", true, func(r *Request) {
+		r.Staff.persons, r.Application.People = []string{"b2.me", "b1.me"}, []string{"b2.me"}
+	}},
+	{"same-person-rekeyed", false, func(r *Request) { r.Staff.persons, r.Earlier = []string{"b2.me", "b1.me"}, []string{"other", "b2.me"} }},
 	{"also-supervisor", false, func(r *Request) {
 		r.Staff.Grants = append(r.Staff.Grants, Grant{Role: Supervisor, Division: elsewhere, From: before})
 	}},
@@ -211,6 +215,7 @@ func TestStatesAgreeWithTheApplication(t *testing.T) {
 func TestWhatADeniedCallerIsTold(t *testing.T) {
 	t.Parallel()
 	here := scopes[0].grant
+	removed := ties[len(ties)-1].set
 	for name, tc := range map[string]struct {
 		r    Request
 		want error
@@ -226,7 +231,7 @@ func TestWhatADeniedCallerIsTold(t *testing.T) {
 		"held":                                 {ask(Approver, Approve, application.Proposed, here, ties[7].set), application.ErrHeld},
 		"wrong_state":                          {ask(Approver, Approve, application.Verified, here, ties[0].set), application.ErrState},
 		"nothing_permits":                      {ask(Finance, Propose, application.Verified, here, ties[0].set), ErrNotAllowed},
-		"removed":                              {ask(Approver, Approve, application.Proposed, here, ties[10].set), session.ErrNone},
+		"removed":                              {ask(Approver, Approve, application.Proposed, here, removed), session.ErrNone},
 		// A supervisor of another place learns from a forbidden write no more
 		// than from a forbidden read.
 		"supervisor_of_another_place": {ask(Supervisor, Approve, application.Proposed, scopes[3].grant, ties[0].set), application.ErrNotFound},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
-	"github.com/doudi-aid/doudi/shared/event"
 )
 
 // Noun names staff in events.
@@ -53,21 +52,19 @@ func (g Grant) Current(t time.Time) bool {
 }
 
 // Staff is one member of staff. It holds nothing personal in the clear: the
-// name is sealed (see Name), the person and the kin are keyed references.
+// name and the papers are sealed, the person and the kin are keyed references.
 type Staff struct {
 	ID      string   `json:"id"`
 	Version int64    `json:"-"`
 	Region  string   `json:"region"`
-	Name    []byte   `json:"name,omitempty"` // sealed
-	Person  string   `json:"person"`         // two accounts of one person are one person
-	Kin     []string `json:"kin,omitempty"`  // declared near relatives (近亲属备案)
+	Name    []byte   `json:"name,omitempty"`   // sealed
+	Person  string   `json:"person"`           // two accounts of one person are one person
+	Kin     []string `json:"kin,omitempty"`    // declared near relatives (近亲属备案)
+	Papers  []byte   `json:"papers,omitempty"` // sealed: what Person and Kin are made from; see WithPapers
 	Grants  []Grant  `json:"grants"`
 	Active  bool     `json:"active"`
-}
 
-// Actor is s in events and decisions.
-func (s Staff) Actor() event.Actor {
-	return event.Actor{Kind: event.Staff, ID: s.ID, Person: s.Person}
+	persons []string // the person under every live blind key; see Known
 }
 
 // Holds lists the divisions where s has one of roles at t; any role when none is named.

@@ -72,7 +72,8 @@ func Assign(ctx context.Context, t table.Store, s Staff, grants []Grant, by even
 	return s.commit(ctx, t, "assigned", "", by, at)
 }
 
-// Declare records who s has declared as near relatives.
+// Declare records who s has declared as near relatives. Kin of s.WithPapers
+// survives a change of the blind key; a bare reference does not.
 func Declare(ctx context.Context, t table.Store, s Staff, kin []string, by event.Actor, at time.Time) error {
 	s.Version++
 	s.Kin = kin
@@ -91,6 +92,13 @@ func Revoke(ctx context.Context, t table.Store, sessions *session.Store, s Staff
 }
 
 func (s Staff) commit(ctx context.Context, t table.Store, kind, reason string, by event.Actor, at time.Time) error {
+	var before []string
+	switch old, err := Get(ctx, t, s.ID); {
+	case err == nil:
+		before = old.Kin
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
 	body, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("staff: %w", err)
@@ -111,7 +119,13 @@ func (s Staff) commit(ctx context.Context, t table.Store, kind, reason string, b
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, head, told)
+	kin, err := s.declared(ctx, t, before, at)
+	if err != nil {
+		return err
+	}
+	// If we die before this, nobody was appointed or changed; after it, both the
+	// person and what was declared stand.
+	err = t.Transact(ctx, append([]table.Write{head, told}, kin...)...)
 	if _, moved := table.FailedOn(err, item.Key); moved {
 		return ErrMovedOn.Because(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/firstaid"
+	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -36,6 +37,7 @@ func run(ctx context.Context, w *deployed.World) error {
 	}
 	office := firstaid.Office{Table: w.Table, Box: box, Blind: blind, Book: book}
 	w.Work(verify.Handle(verify.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Registers: registers, Now: w.Now, Log: w.Log,
+		Kin:   func(ctx context.Context, people []string) ([]string, error) { return staff.KinOf(ctx, w.Table, people) },
 		Later: later, Release: func(ctx context.Context, id string) (bool, error) {
 			return envelope.Release(ctx, office, calendar.Shipped(), id, w.Now())
 		}}))

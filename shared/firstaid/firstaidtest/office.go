@@ -53,6 +53,8 @@ type Office struct {
 	Calendar *calendar.Calendar
 	IDs      *ident.Source
 
+	keys *seal.KeyFile
+
 	mu     sync.Mutex
 	now    time.Time
 	people int
@@ -63,7 +65,7 @@ func New(t *testing.T, edits ...func([]byte) []byte) *Office {
 	t.Helper()
 	keys, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "keys"), ident.Random())
 	must(t, err)
-	o := &Office{T: t, Store: embedded.Memory(), Tree: division.Shipped(), Calendar: calendar.Shipped(), IDs: ident.Random(), now: Start}
+	o := &Office{T: t, Store: embedded.Memory(), Tree: division.Shipped(), Calendar: calendar.Shipped(), IDs: ident.Random(), now: Start, keys: keys}
 	o.Office = firstaid.Office{Table: o.Store, Box: seal.NewBox(keys, rand.Reader), Blind: keys.Blind()}
 	if len(edits) == 0 {
 		o.Book, err = policy.Shipped()
@@ -147,6 +149,13 @@ func (o *Office) Pass(d time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.now = o.now.Add(d)
+}
+
+// RotateBlind makes a new blind key the current one; the old one lives on.
+func (o *Office) RotateBlind() {
+	o.T.Helper()
+	must(o.T, o.keys.RotateBlind())
+	o.Blind = o.keys.Blind()
 }
 
 // Fund puts money into a township's slice of a fund.

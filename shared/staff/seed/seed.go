@@ -13,7 +13,6 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/redact"
@@ -88,13 +87,16 @@ func (o one) plant(ctx context.Context, t table.Store, box *seal.Box, blind *sea
 	if err != nil {
 		return err
 	}
-	s.Person = application.PersonRef(blind, own, "")
+	var kin []civil.Paper
 	for _, number := range o.Kin {
-		kin, err := civil.ParsePaper(civil.IDCard, number, today)
+		paper, err := civil.ParsePaper(civil.IDCard, number, today)
 		if err != nil {
 			return err
 		}
-		s.Kin = append(s.Kin, application.PersonRefs(blind, kin, "")...)
+		kin = append(kin, paper)
+	}
+	if s, err = s.WithPapers(ctx, box, blind, own, kin); err != nil {
+		return err
 	}
 	err = staff.Appoint(ctx, t, s, event.Actor{Kind: event.System, ID: "seed"}, at)
 	if errors.Is(err, staff.ErrMovedOn) {
