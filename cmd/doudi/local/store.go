@@ -12,11 +12,11 @@ import (
 func (s *System) openStore(ctx context.Context, o Options) error {
 	switch {
 	case o.Store == Embedded && o.Data == "":
-		store := embedded.Memory()
+		store := embedded.Memory(embedded.Clock(s.now))
 		s.Table, s.feed = store, store
 		return nil
 	case o.Store == Embedded:
-		store, err := embedded.Open(filepath.Join(o.Data, "store"))
+		store, err := embedded.Open(filepath.Join(o.Data, "store"), embedded.Clock(s.now))
 		if err != nil {
 			return err
 		}
