@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -31,11 +32,10 @@ func ARN(service, resource string) string {
 
 // Options say what there is.
 type Options struct {
-	Dir     string            // of keys and objects; it must exist
-	Queues  *Queues           // SQS delivers into them
-	Secrets map[string]string // text by id
-	Bucket  string            // the one bucket
-	IDs     *ident.Source
+	Dir    string  // of keys and objects; it must exist
+	Queues *Queues // SQS delivers into them
+	Bucket string  // the one bucket
+	IDs    *ident.Source
 	// Hook, when it is not nil, sees each call of the JSON services before it is
 	// carried out and after; tests kill functions there.
 	Hook func(call Call)
@@ -53,6 +53,9 @@ type Cloud struct {
 	options Options
 	master  *master
 	targets map[string]target
+
+	mu      sync.Mutex
+	secrets map[string]string // text by id
 }
 
 type target struct {
@@ -66,7 +69,7 @@ func New(o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cloud{options: o, master: m}
+	c := &Cloud{options: o, master: m, secrets: map[string]string{}}
 	c.targets = map[string]target{
 		"AmazonSQS.SendMessage":         {"sqs", handle(c.sendMessage)},
 		"TrentService.GenerateDataKey":  {"kms", handle(m.generateDataKey)},
@@ -154,10 +157,19 @@ func refuse(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": e.code, "message": e.message}) // the caller is gone when this fails
 }
 
+// Keep puts a secret into Secrets Manager.
+func (c *Cloud) Keep(id, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.secrets[id] = text
+}
+
 func (c *Cloud) getSecretValue(in struct {
 	SecretID string `json:"SecretId"`
 }) (map[string]string, error) {
-	text, ok := c.options.Secrets[in.SecretID]
+	c.mu.Lock()
+	text, ok := c.secrets[in.SecretID]
+	c.mu.Unlock()
 	if !ok {
 		return nil, &awsError{"ResourceNotFoundException", "Secrets Manager can't find the specified secret."}
 	}

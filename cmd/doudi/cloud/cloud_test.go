@@ -33,10 +33,11 @@ var words = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, 
 // serve opens the stand-in on dir, behind real HTTP.
 func serve(t *testing.T, dir string, queues *Queues) *string {
 	t.Helper()
-	c, err := New(Options{Dir: dir, Queues: queues, Secrets: map[string]string{"Bank": `{"key":"k"}`}, Bucket: "evidence", IDs: ident.Random()})
+	c, err := New(Options{Dir: dir, Queues: queues, Bucket: "evidence", IDs: ident.Random()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Keep("Bank", `{"key":"k"}`)
 	s := httptest.NewServer(c)
 	t.Cleanup(s.Close)
 	return &s.URL

@@ -51,6 +51,7 @@ const (
 	clientKeyName  = "doudi-1"
 	payeeKeyName   = "p1"
 	exchangeKeyID  = "x1"
+	smsRegion      = "ap-nanjing"
 )
 
 // LocalKeys derives all keys from seed. Whoever knows the seed holds the keys:
@@ -125,5 +126,5 @@ func (k Keys) WeChatConfig(base string, hc *http.Client, now func() time.Time) w
 // SMSConfig configures our side of the SMS line.
 func (k Keys) SMSConfig(base string, hc *http.Client, now func() time.Time) sms.Config {
 	return sms.Config{BaseURL: strings.TrimSuffix(base, "/") + "/sms", HTTP: hc, SecretID: k.SMSSecretID, SecretKey: redact.New(k.SMSSecretKey),
-		Region: "ap-nanjing", AppID: k.SMSAppID, Sign: k.SMSSign, Templates: k.SMSTemplates, Now: now}
+		Region: smsRegion, AppID: k.SMSAppID, Sign: k.SMSSign, Templates: k.SMSTemplates, Now: now}
 }
