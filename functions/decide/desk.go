@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/redact"
+	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/staff"
 )
 
@@ -68,6 +69,17 @@ func (d Deps) sit(ctx context.Context, id string, a application.Application, w w
 	return k, nil
 }
 
+// fresh lists what needs a recent sign-in: the steps after which money may leave.
+var fresh = []staff.Action{staff.Approve, staff.ApprovePayee, staff.ConfirmCash, staff.ApproveThaw, staff.ApproveEnvelope}
+
+// recent is an error when action needs a more recent sign-in than signedIn.
+func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {
+	if d.StepUp > 0 && slices.Contains(fresh, action) && now.Sub(signedIn) > d.StepUp {
+		return session.ErrStepUp
+	}
+	return nil
+}
+
 // acting is the member of staff behind a session, known under every live key.
 func (d Deps) acting(ctx context.Context, id string) (staff.Staff, error) {
 	who, err := staff.Acting(ctx, d.Table, id)
@@ -110,6 +122,10 @@ func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish
 	answer, err := application.Change(ctx, d.Table, id, req, func(a application.Application) (application.Step[Out], error) {
 		k, err := d.sit(ctx, call.Principal.ID, a, w)
 		if err != nil {
+			return application.Step[Out]{}, err
+		}
+		// After the policies, so that only who may act at all is asked to sign in.
+		if err := d.recent(w.action, call.SignedIn, k.at); err != nil {
 			return application.Step[Out]{}, err
 		}
 		s, err := step(k)

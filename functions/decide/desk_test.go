@@ -111,7 +111,7 @@ func open(t *testing.T, edits ...func([]byte) []byte) *world {
 }
 
 // serve opens an office's API and signs everybody in.
-func serve(o *firstaidtest.Office) *world {
+func serve(o *firstaidtest.Office, change ...func(*decide.Deps)) *world {
 	t := o.T
 	t.Helper()
 	w := &world{Office: o, tokens: map[string]string{}}
@@ -119,6 +119,9 @@ func serve(o *firstaidtest.Office) *world {
 	w.sessions = session.NewStore(w.Store, rand.Reader, w.Now)
 	deps := decide.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, IDs: w.IDs, Now: w.Now,
 		Cash: decide.CashLimits{CaseFen: 2000_00, DayFen: 3000_00}}
+	for _, c := range change {
+		c(&deps)
+	}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Now: w.Now, IDs: w.IDs,
 		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, decide.Routes(deps)...))
 	t.Cleanup(server.Close)
@@ -142,6 +145,7 @@ func (w *world) signIn(id string) {
 type reply struct {
 	status int
 	body   string
+	asked  string // WWW-Authenticate
 	code   string // of a problem
 	fields string // codes of the bad fields
 	out    map[string]any
@@ -187,7 +191,7 @@ func (w *world) send(method, who, path, key string, body any) reply {
 	if err != nil {
 		return reply{body: err.Error()}
 	}
-	r := reply{status: res.StatusCode, body: string(raw)}
+	r := reply{status: res.StatusCode, body: string(raw), asked: res.Header.Get("WWW-Authenticate")}
 	_ = json.Unmarshal(raw, &r.out) // a body that is not JSON has no members
 	if r.status >= 400 {
 		r.code = r.text("code")

@@ -169,6 +169,13 @@ func (d Deps) step(ctx context.Context, call httpapi.Call[EnvelopeOf], action st
 		}
 		return none, d.tell(ctx, &denied{err, who, action, application.Application{Township: e.Township}, decision.Policies})
 	}
+	again, err := d.answered(ctx, e, call.RequestKey(), d.Blind.Ref("request", call.Digest()))
+	if err != nil || again.Body != nil {
+		return again, err
+	}
+	if err := d.recent(action, call.SignedIn, now); err != nil {
+		return none, err
+	}
 	return d.move(ctx, call.Request, who, e, kind, func(e envelope.Envelope) (envelope.Envelope, error) {
 		if e.TotalFen != call.Body.TotalFen {
 			return e, ErrStale

@@ -31,6 +31,9 @@ type Deps struct {
 	IDs   *ident.Source
 	Now   func() time.Time
 	Cash  CashLimits
+	// StepUp is how long after signing in somebody may complete what another
+	// began, so that a screen left open releases no money; 0 is for ever.
+	StepUp time.Duration
 }
 
 // Routes are what this function answers.

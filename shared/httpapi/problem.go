@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/session"
 )
 
 // Problem is how an error goes out: application/problem+json of RFC 9457. It
@@ -51,10 +53,18 @@ func (a *api) fail(w http.ResponseWriter, f *fault.Error, requestID string, lang
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.Header().Set("WWW-Authenticate", challenge(f))
 	}
 	w.Header().Set("Content-Language", string(lang))
 	send(w, answer{p.Status, problemType, body})
+}
+
+// challenge tells a client whether to sign in, or to sign in anew (RFC 9470).
+func challenge(f *fault.Error) string {
+	if errors.Is(f, session.ErrStepUp) {
+		return `Bearer error="insufficient_user_authentication"`
+	}
+	return "Bearer"
 }
 
 // language is the first language of the header that is ours, else fallback.

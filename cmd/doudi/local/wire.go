@@ -101,6 +101,9 @@ func (s *System) openWorld(o Options, keys world.Keys) error {
 	return err
 }
 
+// stepUp lets a newcomer play all day; a deployed stack asks sooner.
+const stepUp = 8 * time.Hour
+
 // wire gives every function its dependencies and mounts it where the template
 // says: routes on one handler, queues on the broker.
 func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handler, error) {
@@ -121,7 +124,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
-			Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}}),
+			Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp}),
 		settle.Routes(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
 	)
 	if err := sameRoutes(t, routes); err != nil {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/doudi-aid/doudi/functions/decide"
 	"github.com/doudi-aid/doudi/shared/deployed"
@@ -14,6 +15,7 @@ func main() { deployed.Main(run) }
 
 func run(ctx context.Context, w *deployed.World) error {
 	cash := decide.CashLimits{CaseFen: w.Fen("DOUDI_CASH_CASE_FEN"), DayFen: w.Fen("DOUDI_CASH_DAY_FEN")}
+	stepUp := w.Settings.Duration("DOUDI_STEP_UP", time.Minute, 12*time.Hour)
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
@@ -23,6 +25,6 @@ func run(ctx context.Context, w *deployed.World) error {
 		return err
 	}
 	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(),
-		IDs: w.IDs, Now: w.Now, Cash: cash}))
+		IDs: w.IDs, Now: w.Now, Cash: cash, StepUp: stepUp}))
 	return nil
 }
