@@ -1,7 +1,8 @@
 // Package sweep finishes everything. It re-derives all owed work from the due
 // index and sends it again, so that the system comes right with every queue
 // message lost; and it watches the legal deadlines, telling the people further
-// up at 50, 80 and 100 percent. It decides nothing: a deadline that passes
+// up at 50, 80 and 100 percent, and giving those that waited for the year's
+// holidays their date once it is announced. It decides nothing: a deadline that passes
 // refuses nobody, it only becomes more visible.
 package sweep
 
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
@@ -22,6 +25,7 @@ import (
 // Deps is everything this function needs from the world.
 type Deps struct {
 	Table   table.Store
+	Book    *policy.Book
 	Send    queue.Sender
 	Now     func() time.Time
 	Metrics telemetry.Metrics
@@ -31,6 +35,7 @@ type Deps struct {
 // Report is what one sweep found.
 type Report struct {
 	Sent      map[work.Queue]int // messages sent, by queue
+	Settled   int                // provisional deadlines that got their date
 	Escalated int                // deadlines at which somebody further up was told
 	Oldest    time.Duration      // age of the oldest thing owed
 	Failed    int                // things that could not be sent or told this time; the next sweep finds them
@@ -83,7 +88,18 @@ func sweepShard(ctx context.Context, d Deps, shard string, grace time.Duration, 
 
 func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now time.Time, r *Report) error {
 	if application.Is(item.Key) {
-		told, err := escalate(ctx, d, item, now)
+		a, err := application.Decode(item)
+		if err != nil {
+			return err
+		}
+		a, settled, err := settle(ctx, d, a, now)
+		if err != nil {
+			return err
+		}
+		if settled {
+			r.Settled++
+		}
+		told, err := escalate(ctx, d, a, now)
 		if err != nil {
 			return err
 		}
@@ -101,16 +117,70 @@ func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now tim
 	return nil
 }
 
-// escalate notes every share of the deadline that has passed. The version is
-// the condition: of two sweeps one notes it, and a person who acts meanwhile
-// wins over both.
-func escalate(ctx context.Context, d Deps, item table.Item, now time.Time) (bool, error) {
-	a, err := application.Decode(item)
+// settle puts the announced date in place of a provisional one, once the
+// calendar that this program ships has every day on the way. The law's date
+// counts, be it earlier or later than what was said before; both are in the event.
+func settle(ctx context.Context, d Deps, a application.Application, now time.Time) (application.Application, bool, error) {
+	if !a.Deadline.Provisional {
+		return a, false, nil
+	}
+	due, ok := d.due(a)
+	if !ok || due.Provisional {
+		return a, false, nil
+	}
+	next, err := a.Reschedule(due.At, now)
+	if err != nil {
+		return a, false, err
+	}
+	e := next.Event("rescheduled", actor, now)
+	e.Facts = event.Facts{"deadline": a.Deadline.Kind, "before": clock(a.Deadline.At), "at": clock(due.At), "basis": due.Basis}
+	if moved, err := commit(ctx, d, next, e); moved || err != nil {
+		return a, false, err
+	}
+	return next, true, nil
+}
+
+// due works the deadline of a out again, under the rules it was set by; ok is
+// false when they are gone.
+func (d Deps) due(a application.Application) (due calendar.Deadline, ok bool) {
+	var rules *policy.Rules
+	if a.Proposal != nil {
+		rules, ok = d.Book.ByFingerprint(a.Proposal.Rules)
+	}
+	if !ok {
+		var err error
+		if rules, err = d.Book.Rules(a.Township, calendar.Today(a.AcceptedAt)); err != nil {
+			return due, false
+		}
+	}
+	if a.Deadline.Kind == application.ToExplain {
+		return rules.ExplanationDue(a.Deadline.From), true
+	}
+	return rules.DecisionDue(a.Deadline.From), true
+}
+
+func clock(t time.Time) string { return t.In(calendar.Zone).Format(time.RFC3339) }
+
+// commit stores next with its event. moved tells that somebody was quicker, and
+// knows more.
+func commit(ctx context.Context, d Deps, next application.Application, e event.Event) (moved bool, err error) {
+	writes, err := next.Writes(e)
 	if err != nil {
 		return false, err
 	}
-	due := passed(a.Deadline, now)
-	if due == 0 {
+	err = d.Table.Transact(ctx, writes...)
+	if _, moved := errors.AsType[*table.ConditionError](err); moved {
+		return true, nil
+	}
+	return false, err
+}
+
+// escalate notes every share of the deadline that has passed. The version is
+// the condition: of two sweeps one notes it, and a person who acts meanwhile
+// wins over both.
+func escalate(ctx context.Context, d Deps, a application.Application, now time.Time) (bool, error) {
+	due := a.Deadline.Passed(now)
+	if due <= a.Deadline.Told {
 		return false, nil
 	}
 	next, err := a.Escalate(due)
@@ -119,14 +189,7 @@ func escalate(ctx context.Context, d Deps, item table.Item, now time.Time) (bool
 	}
 	e := next.Event("escalated", actor, now)
 	e.Facts = event.Facts{"percent": due, "deadline": a.Deadline.Kind}
-	writes, err := next.Writes(e)
-	if err != nil {
-		return false, err
-	}
-	if err := d.Table.Transact(ctx, writes...); err != nil {
-		if _, moved := errors.AsType[*table.ConditionError](err); moved {
-			return false, nil
-		}
+	if moved, err := commit(ctx, d, next, e); moved || err != nil {
 		return false, err
 	}
 	d.Metrics.Count("deadline_escalated", 1, telemetry.Label{Name: "kind", Value: a.Deadline.Kind})
@@ -134,21 +197,4 @@ func escalate(ctx context.Context, d Deps, item table.Item, now time.Time) (bool
 		d.Metrics.Count("deadline_missed", 1, telemetry.Label{Name: "kind", Value: a.Deadline.Kind})
 	}
 	return true, nil
-}
-
-// passed is the highest share of the deadline that has passed and was not told
-// yet, in percent; 0 for none.
-func passed(d application.Deadline, now time.Time) int {
-	before := d.Told
-	for {
-		at, percent, ok := d.Next()
-		if !ok || at.After(now) {
-			break
-		}
-		d.Told = percent
-	}
-	if d.Told == before {
-		return 0
-	}
-	return d.Told
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/telemetry"
@@ -38,7 +40,11 @@ func (o *outbox) Send(_ context.Context, q string, body []byte, _ time.Duration)
 }
 
 func deps(t table.Store, out *outbox, now time.Time) Deps {
-	return Deps{Table: t, Send: out, Now: func() time.Time { return now }, Metrics: telemetry.Discard, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	book, err := policy.Shipped()
+	if err != nil {
+		panic(err)
+	}
+	return Deps{Table: t, Book: book, Send: out, Now: func() time.Time { return now }, Metrics: telemetry.Discard, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 func accepted(t *testing.T, store table.Store, id string, state application.State) application.Application {
@@ -132,6 +138,74 @@ func TestDeadlinesEscalate(t *testing.T) {
 				t.Error("the legal clock was reset")
 			}
 		}
+	}
+}
+
+// A deadline that was set before the holidays were announced gets its date when
+// they are, is told of by that date, and only then.
+func TestAProvisionalDeadlineIsSettled(t *testing.T) {
+	settled := time.Date(2026, 9, 24, 10, 0, 0, 0, calendar.Zone)
+	unannounced := time.Date(2028, 3, 1, 10, 0, 0, 0, calendar.Zone)
+	for name, c := range map[string]struct {
+		from    time.Time
+		guess   float64 // the provisional term, in terms of the right one
+		told    int
+		now     float64
+		settled bool
+		left    int // told afterwards
+	}{
+		"later_than_thought":             {settled, 0.6, 50, 0.49, true, 0},
+		"later_and_half_is_gone_of_both": {settled, 0.6, 80, 0.6, true, 50},
+		"earlier_than_thought":           {settled, 2, 0, 1, true, 100},
+		"still_not_announced":            {unannounced, 1, 0, 0.5, false, 50},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := embedded.Memory()
+			d := deps(store, &outbox{sent: map[table.Key]work.Queue{}}, t0)
+			rules, err := d.Book.Rules("320402005000", calendar.Today(c.from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			due := rules.ExplanationDue(c.from)
+			part := func(f float64) time.Time { return c.from.Add(time.Duration(f * float64(due.At.Sub(c.from)))) }
+			before := part(c.guess)
+			d.Now = func() time.Time { return part(c.now) }
+			a := application.Application{ID: "x", Version: 1, State: application.Approved, Account: "acc", AcceptedAt: c.from, Township: "320402005000",
+				Proposal: &application.Proposal{Rules: rules.Fingerprint()}, Award: &application.Award{ID: "01"},
+				Deadline: application.Deadline{Kind: application.ToExplain, From: c.from, At: before, Provisional: true, Told: c.told}}
+			writes, err := a.Writes(a.Event("approved", actor, c.from))
+			if err == nil {
+				err = store.Transact(t.Context(), writes...)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := Run(t.Context(), d, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := application.Get(t.Context(), store, "x")
+			want := application.Deadline{Kind: application.ToExplain, From: c.from.UTC(), At: before.UTC(), Provisional: true, Told: c.left}
+			if c.settled {
+				want.At, want.Provisional = due.At.UTC(), false
+			}
+			got.Deadline.From, got.Deadline.At = got.Deadline.From.UTC(), got.Deadline.At.UTC()
+			if err != nil || got.Deadline != want || due.Provisional == c.settled {
+				t.Errorf("got %+v, want %+v, %v", got.Deadline, want, err)
+			}
+			item, ok, err := store.Get(t.Context(), event.Key(application.Partition("x"), application.Noun, "x", 2))
+			if err != nil || !ok {
+				t.Fatalf("no event: %v", err)
+			}
+			e, err := event.Decode(item)
+			if kind := map[bool]string{true: "rescheduled", false: "escalated"}[c.settled]; err != nil || e.Kind != kind {
+				t.Errorf("event %s, want %s, %v", e.Kind, kind, err)
+			}
+			if c.settled && (e.Facts.Text("before") != before.In(calendar.Zone).Format(time.RFC3339) || e.Facts.Text("at") != due.At.Format(time.RFC3339)) {
+				t.Errorf("the event does not tell both dates: %v", e.Facts)
+			}
+		})
 	}
 }
 

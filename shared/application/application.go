@@ -127,6 +127,18 @@ func (d Deadline) Next() (at time.Time, percent int, ok bool) {
 	return time.Time{}, 0, false
 }
 
+// Passed is the highest share of Escalations that has passed at now; 0 for none.
+func (d Deadline) Passed(now time.Time) int {
+	passed := 0
+	for d.Told = 0; ; d.Told = passed {
+		at, percent, ok := d.Next()
+		if !ok || at.After(now) {
+			return passed
+		}
+		passed = percent
+	}
+}
+
 // Findings is what the checks mean for the rules, with a drafted amount. Words
 // and traces are in the event; the answers themselves are the checks' own items.
 type Findings struct {
@@ -187,6 +199,9 @@ type Hold struct {
 	At     time.Time   `json:"at"`
 	Due    time.Time   `json:"due"`
 	Lifted *Lift       `json:"lifted,omitempty"`
+	// Past: it was lifted, and the people or the payee it was about have changed
+	// since. Whoever looked then has not seen what there is now.
+	Past bool `json:"past,omitempty"`
 }
 
 // Lift is how a hold ended.

@@ -64,6 +64,10 @@ var doers = map[string]func(application.Application) (application.Application, e
 	"explained": application.Application.Explain,
 	"noted":     application.Application.Note,
 	"escalated": func(a application.Application) (application.Application, error) { return a.Escalate(50) },
+	"rescheduled": func(a application.Application) (application.Application, error) {
+		a.Deadline.Provisional = true
+		return a.Reschedule(t0.Add(48*time.Hour), t0)
+	},
 	"held": func(a application.Application) (application.Application, error) {
 		n, _, err := a.PlaceHold(someHold)
 		return n, err

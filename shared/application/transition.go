@@ -22,6 +22,7 @@ var moves = map[string]map[State]State{
 	"held":         stay(Accepted, Verified, Proposed, Approved, Explained),
 	"hold_lifted":  stay(States()...),
 	"escalated":    stay(Accepted, Verified, Proposed, Approved),
+	"rescheduled":  stay(Accepted, Verified, Proposed, Approved), // the holidays that a deadline waited for are announced
 	"receipted":    stay(Approved, Explained),
 	"noted":        stay(States()...), // a visit, a consent, a document, an appeal: recorded, no state change
 }
@@ -68,24 +69,42 @@ func (a Application) WithFindings(f Findings, holds []Hold) (Application, error)
 	return n, nil
 }
 
-// missing is those of want for whose code no hold was ever placed, so that a
-// second verification does not bring back a hold that a person lifted.
+// missing is those of want for whose code no hold was placed, so that a second
+// verification does not bring back a hold that a person lifted.
 func missing(have, want []Hold) []Hold {
-	return slices.DeleteFunc(slices.Clone(want), func(w Hold) bool {
-		return slices.ContainsFunc(have, func(h Hold) bool { return h.Code == w.Code })
-	})
+	return slices.DeleteFunc(slices.Clone(want), func(w Hold) bool { return LookedAt(have, w.Code) })
+}
+
+// LookedAt reports whether a hold with code was placed for the people and the
+// payee that there are now, whether it is still open or somebody lifted it.
+func LookedAt(holds []Hold, code string) bool {
+	return slices.ContainsFunc(holds, func(h Hold) bool { return h.Code == code && !h.Past })
 }
 
 // Supplement sends the application back to verification with new particulars. A
-// proposal made for the old ones is void; the clock goes on.
+// proposal made for the old ones is void, and with other people or another payee
+// so is every look that lifted a hold; the clock goes on.
 func (a Application) Supplement(subject string, people []string, payee string) (Application, error) {
 	n, err := a.after("supplemented")
 	if err != nil {
 		return n, err
 	}
+	if subject != a.Subject || payee != a.Payee || !slices.Equal(people, a.People) {
+		n = n.Unseen()
+	}
 	n.Subject, n.People, n.Payee = subject, people, payee
 	n.Findings, n.Proposal = nil, nil
 	return n, nil
+}
+
+// Unseen is a version in the making for which no earlier look counts: what lifted
+// holds were about has changed.
+func (a Application) Unseen() Application {
+	a.Holds = slices.Clone(a.Holds)
+	for i := range a.Holds {
+		a.Holds[i].Past = a.Holds[i].Lifted != nil
+	}
+	return a
 }
 
 // Propose records one officer's proposal, in place of an earlier one.
@@ -241,6 +260,22 @@ func (a Application) Escalate(percent int) (Application, error) {
 	n, err := a.after("escalated")
 	n.Deadline.Told = percent
 	return n, err
+}
+
+// Reschedule puts the settled date of a provisional deadline in place of it: the
+// day that the announced holidays make of it, earlier or later than thought. What
+// was told of the old date stands only where the new one has come as far by now.
+func (a Application) Reschedule(at, now time.Time) (Application, error) {
+	if !a.Deadline.Provisional {
+		return Application{}, ErrState
+	}
+	n, err := a.after("rescheduled")
+	if err != nil {
+		return n, err
+	}
+	n.Deadline.At, n.Deadline.Provisional = at, false
+	n.Deadline.Told = min(n.Deadline.Told, n.Deadline.Passed(now))
+	return n, nil
 }
 
 // Answered notes which version the request with key made.

@@ -156,6 +156,7 @@ var words = map[string]string{
 	"application.receipted":      "收到您对到账情况的确认",
 	"application.visited":        "工作人员入户走访",
 	"application.escalated":      "办理期限临近，已提醒上级",
+	"application.rescheduled":    "放假安排已公布，办理期限按公布的安排确定",
 	"application.document_added": "收到您提交的材料",
 	"application.consented":      "收到核对授权",
 	"application.appealed":       "收到您的异议，由没有参与决定的人处理",

@@ -57,6 +57,7 @@ type Options struct {
 	FundFen        money.Fen     // what each township's relief fund begins with; 0 for the usual
 	BankRate       int           // transfers a second that the world's bank takes; 0 for its default
 	PayDelay       time.Duration // from the bank's acceptance to the money; 0 for its default
+	AsyncDelay     time.Duration // of the registers that answer later; 0 for the world's default
 	Log            io.Writer
 	Level          slog.Level
 	Now            func() time.Time // the clock of system and world; nil for the machine's
@@ -158,7 +159,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		s.run(func() { s.relayLoop(ctx, s.feed, relay.Deps{Send: s.broker, Now: s.now}) })
 	}
 	s.run(func() {
-		s.sweepLoop(ctx, sweep.Deps{Table: s.Table, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log}, o.SweepEvery)
+		s.sweepLoop(ctx, sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log}, o.SweepEvery)
 	})
 	s.serve(api, s.front(handler))
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/sweep"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/queues"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -18,11 +19,15 @@ func main() { deployed.Main(run) }
 func run(_ context.Context, w *deployed.World) error {
 	// How late work must be before it is sent again: the relay is quicker.
 	grace := w.Settings.Duration("DOUDI_SWEEP_GRACE", time.Second, time.Hour)
+	book, err := policy.Shipped()
+	if err != nil {
+		return err
+	}
 	send, err := queues.Sender(w, work.Queues()...)
 	if err != nil {
 		return err
 	}
-	d := sweep.Deps{Table: w.Table, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+	d := sweep.Deps{Table: w.Table, Book: book, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 	lambda.Start(func(ctx context.Context) error {
 		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
 		return err
