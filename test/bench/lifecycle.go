@@ -32,7 +32,7 @@ type stage struct {
 
 func open(ctx context.Context, dir string) (*stage, error) {
 	s, err := local.Start(ctx, local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, Data: dir,
-		ForgetfulWorld: true, BankRate: 1_000_000, PayDelay: time.Millisecond, SweepEvery: time.Minute,
+		ForgetfulWorld: true, BankRate: 1_000_000, PayDelay: time.Millisecond, AsyncDelay: time.Millisecond, SweepEvery: time.Minute,
 		Limits: httpapi.Limits{PerSecond: 1e9, Burst: 1e9}, Log: os.Stderr, Level: slog.LevelWarn, FundFen: 90_000_000_00})
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (s *stage) until(ctx context.Context, done func() (bool, error)) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(2 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	return errSlow

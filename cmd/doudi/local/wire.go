@@ -33,9 +33,12 @@ import (
 	"github.com/doudi-aid/doudi/shared/wxapp"
 )
 
-// lanes are the queues of the template, as the local broker runs them. A
-// deployed queue runs a batch at a time in as many copies as it is allowed; here
-// a lane has workers for one batch.
+// workers is how many messages of one queue are handled at once. Handlers mostly
+// wait for somebody outside; what they may do at once to the bank is the bank
+// line's own limit.
+const workers = 128
+
+// lanes are the queues of the template, as the local broker runs them.
 func lanes(t *doudi.Template) map[string]queue.Queue {
 	out := map[string]queue.Queue{}
 	for _, f := range t.Functions {
@@ -43,7 +46,7 @@ func lanes(t *doudi.Template) map[string]queue.Queue {
 			continue
 		}
 		q := t.Queues[f.Queue]
-		out[f.Queue] = queue.Queue{Concurrency: max(f.Batch, 16), Timeout: f.Timeout, MaxReceives: q.MaxReceive}
+		out[f.Queue] = queue.Queue{Concurrency: workers, Timeout: f.Timeout, MaxReceives: q.MaxReceive}
 	}
 	return out
 }
@@ -94,7 +97,7 @@ func (s *System) openWorld(o Options, keys world.Keys) error {
 	}
 	var err error
 	s.world, err = world.New(world.Options{Dir: dir, Keys: keys, Seed: keys.WeChatSecret, Now: s.now, Scenario: scenario,
-		CallbackURL: s.URL + "/v1/callbacks/bank", AdoptStrangers: true, Log: s.log, Rate: o.BankRate, PayDelay: o.PayDelay})
+		CallbackURL: s.URL + "/v1/callbacks/bank", AdoptStrangers: true, Log: s.log, Rate: o.BankRate, PayDelay: o.PayDelay, AsyncDelay: o.AsyncDelay})
 	if err == nil {
 		s.closers = append(s.closers, s.world.Close)
 	}

@@ -61,22 +61,23 @@ type World struct {
 	closed  chan struct{}
 	once    sync.Once
 
-	mu        sync.Mutex // guards everything below
-	script    *script
-	people    []*Person
-	byID      map[string]*Person
-	byAccount map[string]*Person
-	made      []int // fresh people by region
-	book      map[string]*transfer
-	order     []string
-	owed      map[string]*owedCallback
-	logins    map[string]string // open id → name
-	usedCodes map[string]bool
-	messages  []Message
-	asked     map[string]asked // exchange, by our number
-	nonces    map[string]time.Time
-	rates     map[string][]time.Time
-	pending   []string // transfers with callbacks to come
+	mu                  sync.Mutex // guards everything below
+	script              *script
+	people              []*Person
+	byID                map[string]*Person
+	byAccount           map[string]*Person
+	made                []int // fresh people by region
+	book                map[string]*transfer
+	order               []string
+	owed                map[string]*owedCallback
+	logins              map[string]string // open id → name
+	usedCodes           map[string]bool
+	messages            []Message
+	asked               map[string]asked // exchange, by our number
+	nonces, olderNonces map[string]bool
+	noncesSince         time.Time
+	rates               map[string][]time.Time
+	pending             []string // transfers with callbacks to come
 }
 
 // New opens a world: the cast is there, and everything its journal remembers.
@@ -113,7 +114,7 @@ func New(o Options) (*World, error) {
 		options: o, now: o.Now, sources: sources, closed: make(chan struct{}), script: newScript(o.Scenario),
 		byID: map[string]*Person{}, byAccount: map[string]*Person{}, made: make([]int, len(regions)),
 		book: map[string]*transfer{}, owed: map[string]*owedCallback{}, logins: map[string]string{}, usedCodes: map[string]bool{},
-		asked: map[string]asked{}, nonces: map[string]time.Time{}, rates: map[string][]time.Time{},
+		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{},
 	}
 	for reg := range regions {
 		for _, p := range w.cast(reg) {
@@ -205,20 +206,20 @@ func (w *World) match(c callOf) (line, plan Rule) {
 	return w.script.match(c)
 }
 
+// nonceAge is how long a nonce is remembered at least.
+const nonceAge = 10 * time.Minute
+
 // spent reports whether a nonce was seen before, and remembers it.
 func (w *World) spent(nonce string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.now()
-	if len(w.nonces) > 10000 {
-		for n, at := range w.nonces {
-			if now.Sub(at) > 10*time.Minute {
-				delete(w.nonces, n)
-			}
-		}
+	// Two generations, each longer than the window of the signatures: looking
+	// through all of them at every call would make a busy day ever slower.
+	if now := w.now(); now.Sub(w.noncesSince) > nonceAge {
+		w.olderNonces, w.nonces, w.noncesSince = w.nonces, map[string]bool{}, now
 	}
-	_, seen := w.nonces[nonce]
-	w.nonces[nonce] = now
+	seen := w.nonces[nonce] || w.olderNonces[nonce]
+	w.nonces[nonce] = true
 	return seen
 }
 
