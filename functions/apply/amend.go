@@ -36,7 +36,7 @@ func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (htt
 		if err != nil {
 			return application.Step[Changed]{}, err
 		}
-		r := reader{today: calendar.Today(now)}
+		r, holder := reader{today: calendar.Today(now)}, p.Holder
 		if in.Phone.Empty() && in.Address.Empty() && in.Story.Empty() && in.Members == nil && in.Payee == nil && len(in.Consents) == 0 {
 			return application.Step[Changed]{}, errNothing
 		}
@@ -67,6 +67,9 @@ func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (htt
 		n, err := a.Supplement(a.Subject, a.Refs(d.Blind, p), payee)
 		if err != nil {
 			return application.Step[Changed]{}, err
+		}
+		if p.Holder != holder {
+			n = n.Unseen() // the same account, said to be another person's
 		}
 		item, err := p.Seal(ctx, d.Box, a.ID, version+1)
 		if err != nil {

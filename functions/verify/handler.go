@@ -257,8 +257,7 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 			return application.Step[struct{}]{}, err
 		}
 		for _, h := range r.Holds {
-			seen := func(o application.Hold) bool { return o.Code == h.Code }
-			if a.Open() && (h.Code == policy.HoldDeathRecord || h.Code == policy.HoldIdentityMismatch) && !anyHold(a.Holds, seen) {
+			if a.Open() && (h.Code == policy.HoldDeathRecord || h.Code == policy.HoldIdentityMismatch) && !application.LookedAt(a.Holds, h.Code) {
 				n = n.WithHold(h)
 			}
 		}
@@ -268,15 +267,6 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 		return application.Step[struct{}]{Next: n, Event: e}, nil
 	})
 	return r, err
-}
-
-func anyHold(holds []application.Hold, match func(application.Hold) bool) bool {
-	for _, h := range holds {
-		if match(h) {
-			return true
-		}
-	}
-	return false
 }
 
 // release lets a standing approval pay. If we die before it, people decide, or

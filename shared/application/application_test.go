@@ -634,3 +634,29 @@ func FuzzDecodeNeverPanics(f *testing.F) {
 		}
 	})
 }
+
+// A hold that somebody lifted was about the people and the account of that day.
+func TestALookCountsForWhatWasLookedAt(t *testing.T) {
+	t.Parallel()
+	guardian := application.Hold{ID: "h1", Code: application.HoldGuardian, Owner: "clerk", Lifted: &application.Lift{By: event.Actor{Kind: event.Staff, ID: "reviewer-1", Person: "r"}}}
+	a := application.Application{ID: "a", Version: 3, State: application.Verified, Subject: "s", People: []string{"s", "m"}, Payee: "p", Holds: []application.Hold{guardian}}
+	for name, c := range map[string]struct {
+		people []string
+		payee  string
+		again  bool
+	}{
+		"nothing_changed": {a.People, a.Payee, false},
+		"another_person":  {[]string{"s", "x"}, a.Payee, true},
+		"other_places":    {[]string{"m", "s"}, a.Payee, true},
+		"another_account": {a.People, "q", true},
+	} {
+		n, err := a.Supplement(a.Subject, c.people, c.payee)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err = n.WithFindings(application.Findings{}, []application.Hold{{ID: "h2", Code: application.HoldGuardian, Owner: "clerk"}})
+		if err != nil || n.Held() != c.again || application.LookedAt(a.Holds, application.HoldGuardian) != true {
+			t.Errorf("%s: held %v, %v", name, n.Held(), err)
+		}
+	}
+}

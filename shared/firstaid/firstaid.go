@@ -86,8 +86,7 @@ func (c Case) Earlier() bool { return len(c.earlier) > 0 }
 // them, and an amount that first-step aid can never have.
 func (c Case) Insuperable(o policy.Outcome) []policy.HoldReason {
 	return slices.DeleteFunc(slices.Clone(o.Holds), func(h policy.HoldReason) bool {
-		looked := slices.ContainsFunc(c.Holds, func(placed application.Hold) bool { return placed.Code == h.Code })
-		return looked && h.Code != policy.HoldOverCodeCeiling
+		return application.LookedAt(c.Holds, h.Code) && h.Code != policy.HoldOverCodeCeiling
 	})
 }
 
