@@ -304,7 +304,7 @@ func (b *builder) responses(path string, r httpapi.Route, say operation) (*yaml.
 	if r.In != nil && r.In != noneType && !bodyless(r) || r.In == nil {
 		fails = append(fails, 409, 413, 415, 422)
 	}
-	if strings.Contains(path, "{") {
+	if strings.Contains(path, "{") || len(r.Options.Query) > 0 { // an id, or a place, that is not there
 		fails = append(fails, 404)
 	}
 	if r.Options.Idempotent {

@@ -160,7 +160,7 @@ func (d *document) check(r *http.Request, status int, header http.Header, body [
 	}
 	route, params, err := d.router.FindRoute(r)
 	if err != nil {
-		if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		if status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusTooManyRequests {
 			return nil
 		}
 		return fmt.Errorf("the document has no such operation: %w", err)
