@@ -30,10 +30,12 @@ type stage struct {
 	loaded   int64        // copies stored so far
 }
 
-func open(ctx context.Context, dir string) (*stage, error) {
-	s, err := local.Start(ctx, local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, Data: dir,
+func open(ctx context.Context, dir string, change func(*local.Options)) (*stage, error) {
+	o := local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, Data: dir,
 		ForgetfulWorld: true, BankRate: 1_000_000, PayDelay: time.Millisecond, AsyncDelay: time.Millisecond, SweepEvery: time.Minute,
-		Limits: httpapi.Limits{PerSecond: 1e9, Burst: 1e9}, Log: os.Stderr, Level: slog.LevelWarn, FundFen: 90_000_000_00})
+		Limits: httpapi.Limits{PerSecond: 1e9, Burst: 1e9}, Log: os.Stderr, Level: slog.LevelWarn, FundFen: 90_000_000_00}
+	change(&o)
+	s, err := local.Start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
