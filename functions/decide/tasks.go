@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/order"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -46,9 +47,9 @@ type Post struct {
 
 // Task is one thing that somebody must do. It holds nothing personal.
 type Task struct {
-	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal"
+	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice"
 	Application string       `json:"application,omitempty"`
-	ID          string       `json:"id,omitempty"` // of the order, envelope or appeal
+	ID          string       `json:"id,omitempty"` // of the order, envelope, appeal or notice
 	Division    string       `json:"division"`
 	Place       string       `json:"place"`
 	State       string       `json:"state"`
@@ -75,7 +76,7 @@ type HoldReason struct {
 var steps = map[staff.Action]string{
 	staff.Propose: "提出先行救助意见", staff.Approve: "审批先行救助", staff.Explain: "补充说明情况", staff.ReleaseHold: "核实并处理暂缓",
 	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
-	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", answering: "答复异议",
+	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", answering: "答复异议", staff.Call: "打电话告知本人",
 }
 
 // Steps that are nobody's action at this desk.
@@ -320,6 +321,15 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		t.Deadline = span(p.At, p.Due, now)
 		a, err := application.Get(ctx, d.Table, of)
 		return d.about(t, who, a, answering, p.Division, p.Not, now), err == nil, err
+	case notice.Is(item.Key):
+		n, err := notice.Decode(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.ID, t.State, t.StateLabel = "notice", n.ID, string(n.State), "通知未送达："+n.Words().Title
+		t.Deadline = span(n.At, n.CallDue(), now)
+		a, err := application.Get(ctx, d.Table, n.Application)
+		return d.about(t, who, a, staff.Call, civil.DivisionCode(n.Township), nil, now), err == nil, err
 	case envelope.Is(item.Key):
 		e, err := envelope.Decode(item)
 		if err != nil {

@@ -173,6 +173,9 @@ var words = map[string]string{
 	"payout.retried":             "重新办理付款",
 	"notice.sent":                "已通知您",
 	"notice.unsent":              "未能通知到您，工作人员会电话联系",
+	"notice.called":              "工作人员给您打过电话，没有联系上，还会再打",
+	"notice.told":                "工作人员已经电话告诉您",
+	"notice.untold":              "工作人员多次打电话没有联系上您，结果请在这里查看",
 }
 
 // Timeline is what happened, oldest first, in words for the citizen.

@@ -10,6 +10,7 @@ package notice
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -61,6 +62,8 @@ const (
 	Sending State = "sending" // a try is under way, or died under way
 	Sent    State = "sent"    // some channel took it
 	Unsent  State = "unsent"  // no channel could; the township calls the person
+	Told    State = "told"    // somebody of the township told the person
+	Untold  State = "untold"  // called MaxCalls times, and nobody answered
 )
 
 // Outcome is what came of one try.
@@ -82,6 +85,13 @@ type Try struct {
 	Code    string    `json:"code,omitempty"` // the provider's code
 }
 
+// Call is one telephone call by a member of staff; what was said is not here.
+type Call struct {
+	By      string    `json:"by"` // staff id
+	At      time.Time `json:"at"`
+	Reached bool      `json:"reached"`
+}
+
 // Notice is one message owed to the people of one application.
 type Notice struct {
 	ID          string      `json:"id"`
@@ -96,6 +106,7 @@ type Notice struct {
 	Trace       string      `json:"trace,omitempty"`
 	// Township is who calls the person when no channel could reach them.
 	Township string `json:"township,omitempty"`
+	Calls    []Call `json:"calls,omitempty"`
 }
 
 // Limits of persistence.
@@ -104,6 +115,8 @@ const (
 	Lease = 30 * time.Second
 	// MaxBusy is how many times one channel may say it is busy.
 	MaxBusy = 6
+	// MaxCalls is how many calls that nobody answers end a notice.
+	MaxCalls = 3
 )
 
 // Prefix begins the sort key of every notice.
@@ -131,6 +144,18 @@ func Owe(kind Kind, cause event.Event) (table.Write, error) {
 	return table.Put{Item: item}, nil
 }
 
+// Get reads one notice of an application; ErrNotFound when there is none.
+func Get(ctx context.Context, t table.Store, partition, id string) (Notice, error) {
+	item, ok, err := t.Get(ctx, Key(partition, id))
+	if err != nil {
+		return Notice{}, err
+	}
+	if !ok {
+		return Notice{}, ErrNotFound
+	}
+	return Decode(item)
+}
+
 // Decode reads a stored notice.
 func Decode(item table.Item) (Notice, error) {
 	var n Notice
@@ -143,8 +168,8 @@ func Decode(item table.Item) (Notice, error) {
 	return n, nil
 }
 
-// Final reports whether nothing more will be tried.
-func (n Notice) Final() bool { return n.State == Sent || n.State == Unsent }
+// Final reports whether the machine has nothing more to try.
+func (n Notice) Final() bool { return n.State != Owed && n.State != Sending }
 
 // Next is the channel to try now among those that can reach the person; ok is
 // false when none is left.
@@ -214,6 +239,44 @@ func (n Notice) GiveUp(township string) Notice {
 	return n
 }
 
+// Called writes down a call by a member of staff. One that reached the person
+// ends the notice, and so does the last of MaxCalls that did not; until then the
+// township calls again. ErrState: nobody is asked to call.
+func (n Notice) Called(c Call) (Notice, error) {
+	if n.State != Unsent {
+		return n, ErrState
+	}
+	n.Version++
+	n.Calls = append(slices.Clone(n.Calls), c)
+	switch {
+	case c.Reached:
+		n.State = Told
+	case len(n.Calls) >= MaxCalls:
+		n.State = Untold
+	}
+	return n, nil
+}
+
+// CallDue is by when the township should have called: a day after the last
+// channel failed, or after the last call.
+func (n Notice) CallDue() time.Time { return n.waiting().Add(24 * time.Hour) }
+
+// waiting is since when the township has to call.
+func (n Notice) waiting() time.Time {
+	if len(n.Calls) > 0 {
+		return n.Calls[len(n.Calls)-1].At
+	}
+	return n.At
+}
+
+// outcome names the event that made n's present version.
+func (n Notice) outcome() string {
+	if n.State == Unsent && len(n.Calls) > 0 {
+		return "called"
+	}
+	return string(n.State)
+}
+
 // Replace is n's new version, with the event of its outcome once it is final.
 func (n Notice) Replace(by event.Actor, at time.Time) ([]table.Write, error) {
 	item, err := n.item()
@@ -225,10 +288,12 @@ func (n Notice) Replace(by event.Actor, at time.Time) ([]table.Write, error) {
 		return writes, nil
 	}
 	facts := event.Facts{"kind": string(n.Kind), "tries": len(n.Tries)}
-	if len(n.Tries) > 0 {
+	if len(n.Calls) > 0 {
+		facts["calls"] = len(n.Calls)
+	} else if len(n.Tries) > 0 {
 		facts["channel"] = string(n.Tries[len(n.Tries)-1].Channel)
 	}
-	ev, err := event.Event{PK: item.Key.PK, Noun: Noun, ID: n.ID, Version: n.Version, Kind: string(n.State),
+	ev, err := event.Event{PK: item.Key.PK, Noun: Noun, ID: n.ID, Version: n.Version, Kind: n.outcome(),
 		At: at, Actor: by, Facts: facts, Trace: n.Trace}.Write()
 	if err != nil {
 		return nil, err
@@ -246,7 +311,7 @@ func (n Notice) item() (table.Item, error) {
 	case !n.Final():
 		item.Places = []table.Place{work.Due(item.Key, n.Due, work.Notify)}
 	case n.State == Unsent:
-		item.Places = []table.Place{{Index: table.ByWork, PK: "WORK#" + n.Township, SK: work.Stamp(n.At)}}
+		item.Places = []table.Place{{Index: table.ByWork, PK: "WORK#" + n.Township, SK: work.Stamp(n.CallDue())}}
 	}
 	return item, nil
 }

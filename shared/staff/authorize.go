@@ -43,6 +43,7 @@ const (
 	ProposeEnvelope Action = "propose_envelope"
 	ApproveEnvelope Action = "approve_envelope"
 	CloseEnvelope   Action = "close_envelope"
+	Call            Action = "call"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -79,12 +80,13 @@ var groups = map[Action][]Group{
 	ProposeEnvelope: {Act},
 	ApproveEnvelope: {Act, SecondStep},
 	CloseEnvelope:   {Act},
+	Call:            {Act, OnApplication},
 }
 
 // Actions lists every action.
 func Actions() []Action {
 	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
-		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope}
+		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call}
 }
 
 // Request is one question: may Staff do Action here and now?
