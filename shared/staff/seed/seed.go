@@ -72,7 +72,11 @@ func Staff(ctx context.Context, t table.Store, box *seal.Box, blind *seal.Blind,
 }
 
 func (o one) plant(ctx context.Context, t table.Store, box *seal.Box, blind *seal.Blind, region string, at time.Time) error {
-	id := ID(region, o.ID)
+	return o.put(ctx, t, box, blind, ID(region, o.ID), region, at)
+}
+
+// put appoints o under id, unless somebody is there.
+func (o one) put(ctx context.Context, t table.Store, box *seal.Box, blind *seal.Blind, id, region string, at time.Time) error {
 	if _, err := staff.Get(ctx, t, id); !errors.Is(err, staff.ErrNotFound) {
 		return err
 	}

@@ -97,3 +97,36 @@ func TestKinIsFoundUnderEveryKey(t *testing.T) {
 		t.Errorf("kin %v %v", s.Kin, err)
 	}
 }
+
+// A newcomer can play a case in any township: whoever is named there is
+// appointed, once, as a person of their own; nobody is appointed anywhere else.
+func TestOfficesAreStaffedWhenTheyAreNamed(t *testing.T) {
+	t.Parallel()
+	store, keys := planted(t)
+	box, tree := seal.NewBox(keys, rand.Reader), division.Shipped()
+	people := map[string]string{}
+	for _, id := range []string{"320411002-clerk-1", "320411002-clerk-2", "320411002-approver-1", "320411-county-1", "511703100-clerk-1", "120112104-clerk-1", "120112104-approver-1"} {
+		for range 2 {
+			if err := seed.Office(t.Context(), store, box, keys.Blind(), tree, id, at); err != nil {
+				t.Fatalf("%s: %v", id, err)
+			}
+		}
+		s, err := staff.Acting(t.Context(), store, id)
+		if err != nil {
+			t.Errorf("%s: %v", id, err)
+			continue
+		}
+		if s.Version != 1 || len(s.Grants) != 1 || string(s.Grants[0].Division)[:len(id[:6])] != id[:6] || people[s.Person] != "" {
+			t.Errorf("%s: %+v, also %s", id, s.Grants, people[s.Person])
+		}
+		people[s.Person] = id
+	}
+	for _, id := range []string{"320411002-county-1", "320411-clerk-1", "999999001-clerk-1", "320411999-clerk-1", "320411002-mayor-1", "320400-clerk-9"} {
+		if err := seed.Office(t.Context(), store, box, keys.Blind(), tree, id, at); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+		if _, err := staff.Get(t.Context(), store, id); err == nil {
+			t.Errorf("%s was appointed", id)
+		}
+	}
+}
