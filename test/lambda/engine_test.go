@@ -9,9 +9,11 @@ import (
 
 // TestOnRealEngines plays a case on the shipped zips on every engine.
 func TestOnRealEngines(t *testing.T) {
+	t.Parallel()
 	for _, e := range engine.All(t) {
 		t.Run(e.Name, func(t *testing.T) {
-			t.Log(play(t, start(t, e.URL, shipped.Trouble{}), "511700"))
+			t.Parallel()
+			play(t, start(t, e.URL, shipped.Trouble{}), "511700")
 		})
 	}
 }

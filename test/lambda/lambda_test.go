@@ -5,6 +5,7 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"flag"
 	"log/slog"
 	"net/http"
 	"os"
@@ -42,7 +43,14 @@ func build(dir string, only ...string) error {
 	return nil
 }
 
+// The tests wait for leases and hidden messages far longer than they compute.
+const atOnce = "5"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if dir, _ := zips(); dir != "" {
 		_ = os.RemoveAll(dir)

@@ -15,7 +15,7 @@ import (
 
 // object answers S3's PutObject and GetObject, path style: /<bucket>/<key>.
 func (c *Cloud) object(w http.ResponseWriter, r *http.Request, body []byte) {
-	if _, ok := signer(r, "s3"); !ok {
+	if !signed(r, "s3") {
 		refuseObject(w, http.StatusForbidden, "AccessDenied")
 		return
 	}

@@ -238,7 +238,7 @@ func (e *environment) api() http.Handler {
 		e.answer(w, r, answer{err: e.reported(r)})
 	})
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, r *http.Request) {
-		e.of.log.Error("function cannot start", "function", e.of.name, "err", e.reported(r))
+		e.of.log.Error("function cannot start", "function", e.of.name, "why", kind(e.reported(r)))
 		accepted(w)
 	})
 	return mux

@@ -2,12 +2,25 @@ package lambdahost
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 )
 
 // maxReport bounds what is read of a function's own report of a failure.
 const maxReport = 256 << 10
+
+// kind is what may be logged of an error: the words of a function's own failure
+// may quote what it worked on.
+func kind(err error) string {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f.Type
+	}
+	if err == nil {
+		return "given back"
+	}
+	return err.Error()
+}
 
 // reported is the failure that a function reports of itself.
 func (e *environment) reported(r *http.Request) error {

@@ -91,7 +91,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A caller who goes away does not stop a function.
 	answer, err := g.host.Invoke(g.host.ctx, route.function, event)
 	if err != nil {
-		g.host.options.Log.Warn("a request failed", "route", route.String(), "err", err)
+		g.host.options.Log.Warn("a request failed", "route", route.String(), "why", kind(err))
 		say(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}

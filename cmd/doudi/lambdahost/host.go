@@ -113,8 +113,9 @@ func (h *Host) settings(name string, f doudi.Function) ([]string, error) {
 		"AWS_REGION": cloud.Region, "AWS_DEFAULT_REGION": cloud.Region, "AWS_LAMBDA_FUNCTION_NAME": name,
 		"AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "_HANDLER": "bootstrap",
 		"LAMBDA_TASK_ROOT": filepath.Join(h.dir, name), "TZ": ":UTC", "LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin",
-		// Words: nobody here checks them, and they say whose call it is.
-		"AWS_ACCESS_KEY_ID": name, "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local",
+		// Words: nobody here checks them. The token says whose call it is; the key
+		// cannot, because DynamoDB Local keeps one set of tables for each.
+		"AWS_ACCESS_KEY_ID": cloud.AccessKey, "AWS_SECRET_ACCESS_KEY": cloud.AccessKey, "AWS_SESSION_TOKEN": name,
 	}
 	for setting, value := range f.Settings {
 		if value == "" {

@@ -29,7 +29,7 @@ func (h *Host) poll(name string, f doudi.Function) {
 		answer, err := h.Invoke(h.ctx, name, event)
 		if err != nil {
 			if h.ctx.Err() == nil {
-				h.options.Log.Warn("a batch failed", "queue", queue, "messages", len(batch), "err", err)
+				h.options.Log.Warn("a batch failed", "queue", queue, "messages", len(batch), "why", kind(err))
 			}
 			continue
 		}
@@ -93,7 +93,7 @@ func (h *Host) tick(name string, every time.Duration) {
 			_, err = h.Invoke(h.ctx, name, event)
 		}
 		if err != nil && h.ctx.Err() == nil {
-			h.options.Log.Warn("a scheduled run failed", "function", name, "err", err)
+			h.options.Log.Warn("a scheduled run failed", "function", name, "why", kind(err))
 		}
 		select {
 		case <-h.ctx.Done():

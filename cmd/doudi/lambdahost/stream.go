@@ -210,7 +210,7 @@ func (m *mapping) batch(shard string, records []events.DynamoDBEventRecord) {
 		if m.host.ctx.Err() != nil {
 			return
 		}
-		m.host.options.Log.Warn("a batch of changes failed", "function", m.function, "left", len(records), "tries", tries, "err", failure)
+		m.host.options.Log.Warn("a batch of changes failed", "function", m.function, "left", len(records), "tries", tries, "why", kind(failure))
 		if m.limits.Bisect && len(records) > 1 {
 			half := len(records) / 2
 			m.batch(shard, records[:half])

@@ -87,7 +87,7 @@ const tableName = "doudi-lambda"
 const bucket = "evidence"
 
 var words = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "host", SecretAccessKey: "local", Source: "local"}, nil
+	return aws.Credentials{AccessKeyID: cloud.AccessKey, SecretAccessKey: cloud.AccessKey, Source: "local"}, nil
 })
 
 // Start starts everything and answers when the API does. Close ends it; what
@@ -166,7 +166,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	host := lambdahost.Options{Template: template, Zips: o.Zips, Settings: settings(template, o.Endpoint, at, s.WorldURL, lines.WeChatAppID),
-		Queues: s.Queues, Stream: stream, IDs: ids, Log: s.log, Output: o.Log, Haste: o.Trouble.Haste}
+		Queues: s.Queues, Stream: stream, IDs: ids, Log: s.log, Output: &output{to: o.Log, all: o.Level <= slog.LevelInfo}, Haste: o.Trouble.Haste}
 	if o.Trouble.Only != nil {
 		host.Only = o.Trouble.Only(Addresses{o.Endpoint})
 	}

@@ -1,0 +1,233 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/doudi-aid/doudi/cmd/doudi/cloud"
+	"github.com/doudi-aid/doudi/cmd/doudi/shipped"
+	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
+)
+
+// hurry makes queues hide messages for a second or two, and the sweeper run
+// several times a second and leave the relay one second.
+func hurry(t shipped.Trouble) shipped.Trouble {
+	only := t.Only
+	t.Haste = 120
+	t.Only = func(at shipped.Addresses) map[string]map[string]string {
+		all := map[string]map[string]string{}
+		if only != nil {
+			all = only(at)
+		}
+		all["sweep"] = map[string]string{"DOUDI_SWEEP_GRACE": "1s"}
+		return all
+	}
+	return t
+}
+
+// once is an event that happens at most once after it was armed.
+type once struct {
+	armed atomic.Int64 // how many times it is still let pass, plus one; 0 for not armed
+	done  atomic.Bool
+}
+
+func (o *once) arm(pass int64) { o.done.Store(false); o.armed.Store(pass + 1) }
+
+func (o *once) now() bool {
+	if o.armed.Load() > 0 && o.armed.Add(-1) == 0 {
+		o.done.Store(true)
+		return true
+	}
+	return false
+}
+
+// TestRelayKilledInTheMiddleOfABatch kills the relay after it has sent some of
+// a batch: the batch comes again, and who was told twice does it once.
+func TestRelayKilledInTheMiddleOfABatch(t *testing.T) {
+	t.Parallel()
+	var system atomic.Pointer[shipped.System]
+	var kill once
+	s := start(t, engine.All(t)[0].URL, hurry(shipped.Trouble{Hook: func(c cloud.Call) {
+		if c.Done && c.By == "relay" && c.Target == "AmazonSQS.SendMessage" && kill.now() {
+			system.Load().Host.Kill("relay")
+		}
+	}}))
+	system.Store(s)
+	for _, after := range []int64{0, 2} {
+		kill.arm(after)
+		before := s.Host.Report("relay")
+		play(t, s, "320400")
+		if now := s.Host.Report("relay"); !kill.done.Load() || now.Failures == before.Failures || now.Starts == before.Starts {
+			t.Errorf("nothing was killed after %d messages: %+v, then %+v", after, before, now)
+		}
+	}
+}
+
+// cutter is a DynamoDB engine whose answer to a write is lost because whoever
+// wrote is killed.
+func cutter(t *testing.T, to string, kill *once, do func()) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, to+r.URL.Path, bytes.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.Header = r.Header
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return // the engine ends with the test
+		}
+		defer res.Body.Close()
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".TransactWriteItems") && kill.now() {
+			do()
+			return
+		}
+		for name, values := range res.Header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(res.StatusCode)
+		_, _ = io.Copy(w, res.Body)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestPayKilledBetweenItsWrites kills pay after each of its writes, before it
+// hears of it: after the claim, and after the bank has taken the instruction.
+// The next start of pay is a cold one with money half way.
+func TestPayKilledBetweenItsWrites(t *testing.T) {
+	t.Parallel()
+	var system atomic.Pointer[shipped.System]
+	var kill once
+	s := start(t, engine.All(t)[0].URL, hurry(shipped.Trouble{Only: func(at shipped.Addresses) map[string]map[string]string {
+		cut := cutter(t, at.Table, &kill, func() { system.Load().Host.Kill("pay") })
+		return map[string]map[string]string{"pay": {"AWS_ENDPOINT_URL_DYNAMODB": cut}}
+	}}))
+	system.Store(s)
+	for _, after := range []int64{0, 1} {
+		kill.arm(after)
+		before := s.Host.Report("pay")
+		play(t, s, "320400")
+		if now := s.Host.Report("pay"); !kill.done.Load() || now.Failures == before.Failures {
+			t.Errorf("nothing was killed after %d writes: %+v, then %+v", after, before, now)
+		}
+	}
+}
+
+// TestColdStartOnTheMoneyPath: the second case finds no environment of anything.
+func TestColdStartOnTheMoneyPath(t *testing.T) {
+	t.Parallel()
+	s := start(t, engine.All(t)[0].URL, shipped.Trouble{})
+	path := []string{"signin", "apply", "relay", "verify", "decide", "pay", "settle", "notify"}
+	play(t, s, "320400")
+	before := map[string]int{}
+	for _, name := range path {
+		before[name] = s.Host.Report(name).Starts
+		if s.Host.Kill(name) == 0 {
+			t.Errorf("%s was not at work in a whole case", name)
+		}
+	}
+	play(t, s, "120112")
+	for _, name := range path {
+		if now := s.Host.Report(name).Starts; now <= before[name] {
+			t.Errorf("%s: %d starts before and %d after", name, before[name], now)
+		}
+	}
+}
+
+// TestEveryMessageTwiceAndEveryRecordLost: with nothing relayed the sweeper
+// finishes everything, and what is delivered twice is done once.
+func TestEveryRecordLostAndEveryMessageTwice(t *testing.T) {
+	t.Parallel()
+	var lost, again atomic.Int64
+	s := start(t, engine.All(t)[0].URL, hurry(shipped.Trouble{
+		Lose:  func(map[string]string) bool { lost.Add(1); return true },
+		Again: func(string, cloud.Message) bool { again.Add(1); return true },
+	}))
+	play(t, s, "320400")
+	if s.Host.Report("relay").Invocations != 0 || lost.Load() == 0 || again.Load() == 0 {
+		t.Errorf("%d records lost, %d messages repeated, the relay ran %d times", lost.Load(), again.Load(), s.Host.Report("relay").Invocations)
+	}
+}
+
+// TestPoison: what no handler can deal with ends among the dead letters, with
+// nobody in it, and everybody else is helped meanwhile.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	at := engine.All(t)[0].URL
+	s := start(t, at, hurry(shipped.Trouble{}))
+	client := dynamo.Lean(cloud.Region, at, aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: cloud.AccessKey, SecretAccessKey: cloud.AccessKey}, nil
+	}), nil)
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	// The store never writes a truth value, so no relay can read this.
+	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("doudi-lambda"), Item: map[string]types.AttributeValue{
+		"pk": text("POISON"), "sk": text("POISON"), "duepk": text("DUE#poison"), "duesk": text("x"), "who": text("王秀英"), "bad": &types.AttributeValueMemberBOOL{Value: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, queue := range []string{"VerifyQueue", "PayQueue", "SettleQueue", "NotifyQueue"} {
+		s.Queues.Send(queue, "this is no message", nil, 0)
+	}
+	var playing sync.WaitGroup
+	playing.Go(func() { play(t, s, "320400") })
+	for _, dead := range []string{"VerifyDead", "PayDead", "SettleDead", "NotifyDead", "RelayDead"} {
+		letters := await(t, s, dead)
+		if len(letters) != 1 {
+			t.Errorf("%s: %d dead letters of one poison", dead, len(letters))
+		}
+		if strings.Contains(letters[0].Body, "王秀英") {
+			t.Errorf("%s: who it was about is in the dead letter: %s", dead, letters[0].Body)
+		}
+	}
+	playing.Wait()
+	var pointer struct {
+		Why   struct{ Condition string } `json:"requestContext"`
+		Where struct {
+			StartSequenceNumber, StreamArn string
+			BatchSize                      int
+		} `json:"DDBStreamBatchInfo"`
+	}
+	if err := json.Unmarshal([]byte(s.Queues.Waiting("RelayDead")[0].Body), &pointer); err != nil {
+		t.Fatal(err)
+	}
+	if pointer.Why.Condition != "RetryAttemptsExhausted" || pointer.Where.BatchSize != 1 || pointer.Where.StartSequenceNumber == "" {
+		t.Errorf("the relay's dead letter says %+v: one bad record must be found out of its batch", pointer)
+	}
+}
+
+// await waits until a queue holds something.
+func await(t *testing.T, s *shipped.System, queue string) []cloud.Message {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	patience := time.NewTimer(time.Minute)
+	defer patience.Stop()
+	for {
+		if all := s.Queues.Waiting(queue); len(all) > 0 {
+			return all
+		}
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			t.Fatalf("%s stays empty", queue)
+		}
+	}
+}
