@@ -205,9 +205,8 @@ func (d Deps) weigh(ctx context.Context, c verification.Case) (verification.Resu
 	if err != nil {
 		return verification.Result{}, err
 	}
-	older := application.PersonRefs(d.Blind, c.Particulars.Subject.Paper, c.ID+"/"+application.RoleSubject)
 	var known verification.Known
-	if known.Earlier, err = award.Earlier(ctx, d.Table, c.Subject, older...); err != nil {
+	if known.Earlier, err = award.EarlierOf(ctx, d.Table, c.Particulars.Counted(d.Blind, c.ID, rules.Frequency().ByHousehold)); err != nil {
 		return verification.Result{}, err
 	}
 	if d.Kin != nil {

@@ -34,3 +34,19 @@ func AccountRef(blind *seal.Blind, account civil.Account) string {
 func AccountRefs(blind *seal.Blind, account civil.Account) []string {
 	return blind.Refs("account", account.Reveal())
 }
+
+// Counted is the references of those whose earlier awards count, one human being
+// each, under every live key: the subject, and with byHousehold everybody who
+// lives there.
+func (p Particulars) Counted(blind *seal.Blind, id string, byHousehold bool) [][]string {
+	roles := p.Verified()
+	if !byHousehold {
+		roles = roles[:1]
+	}
+	var all [][]string
+	for _, role := range roles {
+		who, _ := p.Person(role)
+		all = append(all, PersonRefs(blind, who.Paper, id+"/"+role))
+	}
+	return all
+}

@@ -135,6 +135,20 @@ func Earlier(ctx context.Context, t table.Store, subject string, aliases ...stri
 	return out, nil
 }
 
+// EarlierOf is every award that any of people had; each is one human being's
+// references, the current one first. Regions that count by household ask so.
+func EarlierOf(ctx context.Context, t table.Store, people [][]string) ([]policy.Earlier, error) {
+	var out []policy.Earlier
+	for _, refs := range people {
+		had, err := Earlier(ctx, t, refs[0], refs[1:]...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, had...)
+	}
+	return out, nil
+}
+
 // PayeeMarkers are the writes that tie the account to its holder: a Put the
 // first time, a Check when it is the same person again. None for cash.
 func PayeeMarkers(ctx context.Context, t table.Store, a Award) ([]table.Write, error) {

@@ -54,7 +54,7 @@ func (o Office) Open(ctx context.Context, a application.Application) (Case, erro
 	if c.Particulars, _, err = application.OpenParticulars(ctx, o.Table, o.Box, a.ID); err != nil {
 		return c, err
 	}
-	c.earlier, err = award.Earlier(ctx, o.Table, a.Subject, c.aliases(o.Blind)...)
+	c.earlier, err = award.EarlierOf(ctx, o.Table, c.Particulars.Counted(o.Blind, a.ID, c.Rules.Frequency().ByHousehold))
 	return c, err
 }
 
