@@ -66,9 +66,9 @@ func TestTheBankMisbehaves(t *testing.T) {
 		"O08 5xx, not done":            {rule("bank", "send", "status", "nth", "[1, 2]", "status", "503"), payout.Paid, nil, time.Minute},
 		"O12 throttled":                {rule("bank", "send", "code", "nth", "[1, 2]", "code", `"RATE_LIMITED"`), payout.Paid, nil, time.Minute},
 		"O02 busy, said so":            {rule("bank", "send", "code", "nth", "[1, 2]", "code", `"BANK_BUSY"`), payout.Paid, nil, time.Minute},
-		"short of funds":               {rule("bank", "send", "code", "nth", "[1, 2]", "code", `"INSUFFICIENT_FUNDS"`), payout.Paid, nil, time.Minute},
-		"O09 long processing":          {rule("bank", "send", "processing", "after", `"2h"`), payout.Paid, nil, time.Minute},
-		"O10 processing, then failure": {rule("bank", "send", "processing", "after", `"2h"`, "code", `"NOT_ACTIVATED"`), payout.Failed, []string{payout.HoldFailed}, time.Minute},
+		"short of funds":               {rule("bank", "send", "code", "nth", "[1, 2]", "code", `"INSUFFICIENT_FUNDS"`), payout.Paid, nil, 8 * time.Minute},
+		"O09 long processing":          {rule("bank", "send", "processing", "after", `"2h"`), payout.Paid, nil, 8 * time.Minute},
+		"O10 processing, then failure": {rule("bank", "send", "processing", "after", `"2h"`, "code", `"NOT_ACTIVATED"`), payout.Failed, []string{payout.HoldFailed}, 8 * time.Minute},
 		"O03 failure":                  {rule("bank", "send", "fail", "code", `"ACCOUNT_CLOSED"`), payout.Failed, []string{payout.HoldFailed}, time.Minute},
 		"a rejection that is no proof": {rule("bank", "send", "code", "nth", "[1]", "code", `"ACCOUNT_CLOSED"`), payout.Paid, nil, time.Minute},
 		"O11 conflict":                 {rule("bank", "send", "code", "nth", "[1]", "code", `"DUPLICATE_DIFFERENT"`), payout.Frozen, []string{payout.HoldFrozen}, time.Minute},
@@ -126,16 +126,16 @@ func TestShippedScenarios(t *testing.T) {
 	if err != nil || len(entries) < 9 {
 		t.Fatalf("%d scenarios, %v", len(entries), err)
 	}
-	steps := map[string]time.Duration{"returned.toml": 6 * time.Hour}
+	steps := map[string]time.Duration{"returned.toml": 6 * time.Hour, "short-of-funds.toml": 8 * time.Minute}
 	ends := map[string][]payout.State{ // of the first, second and third case
 		"lying-bank.toml": {payout.Frozen, payout.Frozen, payout.Paid},
 		"returned.toml":   {payout.Paid, payout.Returned, payout.Paid},
 		"slow-bank.toml":  {payout.Failed, payout.Paid, payout.Paid},
 	}
 	for _, e := range entries {
-		t.Run(e.Name(), func(t *testing.T) {
-			t.Parallel()
-			for _, relay := range []bool{true, false} {
+		for _, relay := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s relay=%v", e.Name(), relay), func(t *testing.T) {
+				t.Parallel()
 				o := own(t, func(o *local.Options) { o.WithoutRelay = !relay })
 				o.shipped(t, e.Name()[:len(e.Name())-len(".toml")])
 				var files []*file
@@ -160,8 +160,8 @@ func TestShippedScenarios(t *testing.T) {
 						t.Errorf("case %d: %s, the bank paid %d times", i+1, s, f.times(t))
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
