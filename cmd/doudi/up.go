@@ -23,6 +23,8 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 	f.StringVar(&o.Endpoint, "endpoint", "", "address of a DynamoDB engine, with -store dynamodb")
 	f.StringVar(&o.Scenario, "scenario", "", "scenario file for the stand-in world (docs/scenarios.md)")
 	f.DurationVar(&o.SweepEvery, "sweep", 5*time.Second, "how often owed work is looked for")
+	lambda := f.Bool("lambda", false, "run the shipped zips, as Lambda would, on a DynamoDB engine")
+	zips := f.String("zips", "dist", "directory of the zips for this machine, with -lambda; scripts/build makes them")
 	verbose := f.Bool("v", false, "log every step, not only trouble")
 	if err := f.Parse(args); err != nil {
 		return usage(err)
@@ -34,6 +36,9 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 	if *verbose {
 		o.Level = slog.LevelInfo
 	}
+	if *lambda {
+		return upLambda(ctx, f, o, *zips, out, errs)
+	}
 	start := time.Now()
 	s, err := local.Start(ctx, o)
 	if err != nil {
@@ -43,6 +48,19 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 	if o.Data == "" {
 		kept = "不保存，退出即失  not kept"
 	}
+	welcome(out, time.Since(start), s.URL, s.WorldURL, kept)
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "正在停止 stopping …")
+		return s.Close()
+	case err := <-s.Failed():
+		_ = s.Close() // what failed first is what the operator must hear
+		return err
+	}
+}
+
+// welcome tells a newcomer where everything is and what to do next.
+func welcome(out io.Writer, took time.Duration, api, world, kept string) {
 	fmt.Fprintf(out, `兜底 Doudi 已就绪（%.2f 秒）  ready
 
   接口 API        %s
@@ -55,13 +73,5 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
     go run ./cmd/doudi demo -url %s
 
   停止 stop: Ctrl-C
-`, time.Since(start).Seconds(), s.URL, s.WorldURL, kept, s.URL)
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(out, "正在停止 stopping …")
-		return s.Close()
-	case err := <-s.Failed():
-		_ = s.Close() // what failed first is what the operator must hear
-		return err
-	}
+`, took.Seconds(), api, world, kept, api)
 }

@@ -14,10 +14,10 @@ import (
 // whoever was told its address finds it there again after a restart.
 const worldAddress = "world.addr"
 
-// listen opens the addresses of the API and of the world. When nobody says where
+// Listen opens the addresses of the API and of the world. When nobody says where
 // the world listens, it is where it was the last time, else next to the API,
 // else anywhere.
-func listen(o Options) (api, outside net.Listener, err error) {
+func Listen(o Options) (api, outside net.Listener, err error) {
 	if api, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, nil, fmt.Errorf("listen for the API: %w", err)
 	}

@@ -121,7 +121,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if s.Book, err = policy.Shipped(); err != nil {
 		return err
 	}
-	api, outside, err := listen(o)
+	api, outside, err := Listen(o)
 	if err != nil {
 		return err
 	}

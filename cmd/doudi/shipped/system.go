@@ -42,7 +42,7 @@ import (
 // Options are what the system can be told.
 type Options struct {
 	Listen      string // address of the API; port 0 picks one
-	WorldListen string // address of the stand-in world; port 0 picks one
+	WorldListen string // address of the stand-in world; port 0 picks one, "" finds one
 	Data        string // directory that keeps keys, evidence and the world; "" keeps nothing
 	Endpoint    string // of the DynamoDB engine
 	Zips        string // directory of the zips, built for this machine
@@ -119,15 +119,17 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(filepath.Join(o.Data, "cloud"), 0o700); err != nil {
 		return err
 	}
-	var addresses [3]net.Listener // of the API, the world and AWS
-	for i, address := range []string{o.Listen, o.WorldListen, "127.0.0.1:0"} {
-		if addresses[i], err = net.Listen("tcp", address); err != nil {
-			return err
-		}
-		l := addresses[i]
+	api, outside, err := local.Listen(local.Options{Listen: o.Listen, WorldListen: o.WorldListen, Data: o.Data})
+	if err != nil {
+		return err
+	}
+	amazon, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(err, api.Close(), outside.Close())
+	}
+	for _, l := range []net.Listener{api, outside, amazon} {
 		s.closers = append(s.closers, func() error { _ = l.Close(); return nil }) // its server may have closed it
 	}
-	api, outside, amazon := addresses[0], addresses[1], addresses[2]
 	s.URL, s.WorldURL = "http://"+api.Addr().String(), "http://"+outside.Addr().String()
 	at := "http://" + amazon.Addr().String()
 
