@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -913,6 +914,28 @@ func TestD07AppealsGoToTheCountyAndNotToWhoDecided(t *testing.T) {
 	s := c.do("father", "GET", "/v1/applications/"+id, "", nil)
 	if !strings.Contains(s.body, all[0].ID) || !strings.Contains(s.body, `"refusal"`) {
 		t.Errorf("%s", s.body)
+	}
+	// The answer is the citizen's to read, reasons and all; a refusal taken back is none.
+	county := event.Actor{Kind: event.Staff, ID: "320400-county-1", Person: "b1.county"}
+	_, err = application.Change(t.Context(), c.store, id, application.Request{}, func(a application.Application) (application.Step[struct{}], error) {
+		n, move, err1 := a.Reopen(county, application.Deadline{Kind: application.ToDecide, From: c.clock(), At: c.clock().Add(time.Hour)})
+		answered, err2 := all[0].Answered(application.Reopened, county, c.clock())
+		e := n.Event(move, county, c.clock())
+		e.Facts = event.Facts{"appeal": all[0].ID, "result": string(application.Reopened)}
+		e, err3 := application.SealNote(t.Context(), c.box, e, redact.New("原决定适用理由不当"))
+		return application.Step[struct{}]{Next: n, Event: e, Also: []table.Write{answered}}, errors.Join(err1, err2, err3)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = c.do("father", "GET", "/v1/applications/"+id, "", nil)
+	var out apply.Status
+	if err := json.Unmarshal([]byte(s.body), &out); err != nil || out.Refusal != nil || len(out.Appeals) != 1 {
+		t.Fatalf("%v %s", err, s.body)
+	}
+	want := apply.AppealAnswerOut{Result: "reopened", Label: "撤销原决定，重新办理", Reason: "原决定适用理由不当", At: "2026-11-23T09:30:00+08:00"}
+	if got := out.Appeals[0].Answer; got == nil || *got != want {
+		t.Errorf("answer %+v in %s", got, s.body)
 	}
 }
 

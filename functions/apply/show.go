@@ -9,10 +9,12 @@ import (
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/card"
 	"github.com/doudi-aid/doudi/shared/document"
+	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
 )
@@ -165,11 +167,21 @@ type RefusalOut struct {
 	At      string `json:"at"`
 }
 
-// AppealOut is an objection on its way.
+// AppealOut is an objection, and the answer once there is one.
 type AppealOut struct {
-	ID  string `json:"id"`
-	At  string `json:"at"`
-	Due string `json:"due"`
+	ID     string           `json:"id"`
+	At     string           `json:"at"`
+	Due    string           `json:"due"`
+	Answer *AppealAnswerOut `json:"answer,omitempty"`
+}
+
+// AppealAnswerOut is the answer to an objection, by somebody who had no part in
+// the decision.
+type AppealAnswerOut struct {
+	Result string `json:"result"` // "upheld" or "reopened"
+	Label  string `json:"label"`
+	Reason string `json:"reason"`
+	At     string `json:"at"`
 }
 
 // ReceiptOut is what the person said about the money.
@@ -254,7 +266,7 @@ func (d Deps) showPapers(ctx context.Context, a application.Application, s *Stat
 		return err
 	}
 	for _, p := range appeals {
-		s.Appeals = append(s.Appeals, AppealOut{p.ID, clock(p.At), clock(p.Due)})
+		s.Appeals = append(s.Appeals, AppealOut{ID: p.ID, At: clock(p.At), Due: clock(p.Due)})
 	}
 	rules, err := d.rules(a)
 	if err != nil || !a.Open() {
@@ -274,7 +286,8 @@ func (d Deps) showPapers(ctx context.Context, a application.Application, s *Stat
 	return nil
 }
 
-// showEvents fills in the timeline and, after a refusal, its reasons.
+// showEvents fills in the timeline, the reasons of a refusal that stands, and the
+// answers to objections.
 func (d Deps) showEvents(ctx context.Context, a application.Application, s *Status) error {
 	events, err := d.events(ctx, a.ID)
 	if err != nil {
@@ -282,16 +295,33 @@ func (d Deps) showEvents(ctx context.Context, a application.Application, s *Stat
 	}
 	s.Timeline = card.Timeline(events, calendar.Zone)
 	for _, e := range events {
-		if e.Noun != application.Noun || e.Kind != "refused" {
+		if e.Noun != application.Noun || e.Kind != "refused" && e.Facts.Text("result") == "" {
 			continue
 		}
 		words, err := application.OpenNote(ctx, d.Box, e)
 		if err != nil {
 			return err
 		}
+		if e.Kind != "refused" {
+			s.answer(e, words)
+			continue
+		}
 		s.Refusal = &RefusalOut{e.Reason, e.Facts.Text("label"), words.Reveal(), e.Facts.Text("article"), e.Facts.Text("remedy"), clock(e.At)}
 	}
 	return nil
+}
+
+// answer fills in the answer that e gave to an objection.
+func (s *Status) answer(e event.Event, words redact.Text) {
+	result := application.AppealResult(e.Facts.Text("result"))
+	if result == application.Reopened {
+		s.Refusal = nil
+	}
+	for i, p := range s.Appeals {
+		if p.ID == e.Facts.Text("appeal") {
+			s.Appeals[i].Answer = &AppealAnswerOut{string(result), result.Label(), words.Reveal(), clock(e.At)}
+		}
+	}
 }
 
 func (d Deps) card(ctx context.Context, c httpapi.Call[httpapi.None]) (card.Card, error) {

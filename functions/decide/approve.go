@@ -42,11 +42,12 @@ type ApprovedOut struct {
 // this year; that the account is nobody else's; that the money is there. If we
 // die before it, nothing happened; after it, the payout stands in the due index.
 func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi.Reply[ApprovedOut], error) {
-	second := func(a application.Application, r *staff.Request) {
+	second := func(_ context.Context, a application.Application, r *staff.Request) error {
 		if a.Proposal != nil {
 			r.Authority = a.Proposal.Authority
 			r.Earlier = []string{a.Proposal.By.ID, a.Proposal.By.Person}
 		}
+		return nil
 	}
 	return act(ctx, d, call, wish{staff.Approve, second}, func(k desk) (application.Step[ApprovedOut], error) {
 		var none application.Step[ApprovedOut]

@@ -34,7 +34,7 @@ type desk struct {
 type wish struct {
 	action staff.Action
 	// ask, when set, completes the question to the policies.
-	ask func(application.Application, *staff.Request)
+	ask func(context.Context, application.Application, *staff.Request) error
 }
 
 // denied is a refusal by the policies. It leaves a mark (see denial) before the
@@ -59,7 +59,9 @@ func (d Deps) sit(ctx context.Context, id string, a application.Application, w w
 	}
 	r := staff.Request{Action: w.action, Staff: k.who, At: k.at, Within: d.within(a.Township, k.at), County: a.County, Application: &a}
 	if w.ask != nil {
-		w.ask(a, &r)
+		if err := w.ask(ctx, a, &r); err != nil {
+			return k, err
+		}
 	}
 	decision := staff.Authorize(r)
 	k.policies = decision.Policies

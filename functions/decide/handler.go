@@ -52,6 +52,7 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST"+one+"/explanations", http.StatusCreated, write, with(d, explain)),
 		httpapi.JSON("POST"+one+"/holds", http.StatusCreated, write, with(d, hold)),
 		httpapi.JSON("POST"+one+"/holds/{hold}/release", http.StatusCreated, write, with(d, releaseHold)),
+		httpapi.JSON("POST"+one+"/appeals/{appeal}/answers", http.StatusCreated, write, with(d, answerAppeal)),
 		httpapi.JSON("POST"+one+"/calls", http.StatusCreated, write, with(d, callPerson)),
 		httpapi.JSON("POST"+one+"/reviews", http.StatusCreated, write, with(d, review)),
 		httpapi.JSON("POST"+one+"/payees", http.StatusCreated, write, with(d, askPayee)),

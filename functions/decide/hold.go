@@ -54,12 +54,13 @@ type Releasing struct {
 // reason. It pays nothing by itself.
 func releaseHold(ctx context.Context, d Deps, call httpapi.Call[Releasing]) (httpapi.Reply[Noted], error) {
 	id := call.Path("hold")
-	placedBy := func(a application.Application, r *staff.Request) {
+	placedBy := func(_ context.Context, a application.Application, r *staff.Request) error {
 		for _, h := range a.Holds {
 			if h.ID == id {
 				r.Earlier = []string{h.Placed.ID, h.Placed.Person}
 			}
 		}
+		return nil
 	}
 	return act(ctx, d, call, wish{staff.ReleaseHold, placedBy}, func(k desk) (application.Step[Noted], error) {
 		next, err := k.app.LiftHold(id, k.actor(), k.at)

@@ -156,11 +156,12 @@ func completeOrder(ctx context.Context, d Deps, call httpapi.Call[httpapi.None])
 	if err != nil {
 		return httpapi.Reply[OrderOut]{}, err
 	}
-	earlier := func(a application.Application, r *staff.Request) {
+	earlier := func(_ context.Context, a application.Application, r *staff.Request) error {
 		r.Earlier = []string{first.Asked.ID, first.Asked.Person}
 		if a.Proposal != nil {
 			r.Authority = a.Proposal.Authority
 		}
+		return nil
 	}
 	return act(ctx, d, call, wish{seconds[first.Kind], earlier}, func(k desk) (application.Step[OrderOut], error) {
 		var none application.Step[OrderOut]

@@ -131,7 +131,7 @@ type Moment struct {
 	Reason string      `json:"reason,omitempty"`
 	Rules  string      `json:"rules,omitempty"`
 	Facts  event.Facts `json:"facts,omitempty"`
-	Note   string      `json:"note,omitempty"` // what a member of staff wrote
+	Note   string      `json:"note,omitempty"` // what a member of staff wrote, or the person who objects
 }
 
 // show is one application, whole. Whoever may not see it is told that there is
@@ -257,12 +257,11 @@ func (k desk) findings(ctx context.Context) (*Findings, error) {
 	return out, nil
 }
 
-// history is everything that happened, with the notes of staff opened.
-func (k desk) history(ctx context.Context) ([]Moment, error) {
-	var events []event.Event
-	q := table.Query{PK: application.Partition(k.app.ID)}.Prefix(event.Prefix)
+// events is everything that happened to one application, in the order of keys.
+func (d Deps) events(ctx context.Context, id string) (events []event.Event, err error) {
+	q := table.Query{PK: application.Partition(id)}.Prefix(event.Prefix)
 	for {
-		page, err := k.deps.Table.Query(ctx, q)
+		page, err := d.Table.Query(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -274,9 +273,18 @@ func (k desk) history(ctx context.Context) ([]Moment, error) {
 			events = append(events, e)
 		}
 		if page.Next == "" {
-			break
+			return events, nil
 		}
 		q.After = page.Next
+	}
+}
+
+// history is everything that happened, with the notes of staff and what was
+// objected opened.
+func (k desk) history(ctx context.Context) ([]Moment, error) {
+	events, err := k.deps.events(ctx, k.app.ID)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(events, func(a, b event.Event) int {
 		if d := a.At.Compare(b.At); d != 0 {
@@ -291,7 +299,7 @@ func (k desk) history(ctx context.Context) ([]Moment, error) {
 		if e.Actor.Kind == event.Citizen {
 			m.By = string(event.Citizen) // the account is nobody's business here
 		}
-		if e.Actor.Kind == event.Staff {
+		if e.Actor.Kind == event.Staff || e.Kind == "appealed" {
 			note, err := application.OpenNote(ctx, k.deps.Box, e)
 			if err != nil {
 				return nil, err

@@ -76,14 +76,11 @@ type HoldReason struct {
 var steps = map[staff.Action]string{
 	staff.Propose: "提出先行救助意见", staff.Approve: "审批先行救助", staff.Explain: "补充说明情况", staff.ReleaseHold: "核实并处理暂缓",
 	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
-	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", answering: "答复异议", staff.Call: "打电话告知本人",
+	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", staff.AnswerAppeal: "答复异议", staff.Call: "打电话告知本人",
 }
 
-// Steps that are nobody's action at this desk.
-const (
-	verifying staff.Action = "verify"
-	answering staff.Action = "answer_appeal"
-)
+// verifying is nobody's action at this desk.
+const verifying staff.Action = "verify"
 
 // next is what is to be done with a now; "" when nothing is.
 func next(a application.Application) staff.Action {
@@ -320,7 +317,7 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		of, t.Kind, t.ID, t.State, t.StateLabel = p.Application, "appeal", p.ID, "open", "待答复"
 		t.Deadline = span(p.At, p.Due, now)
 		a, err := application.Get(ctx, d.Table, of)
-		return d.about(t, who, a, answering, p.Division, p.Not, now), err == nil, err
+		return d.about(t, who, a, staff.AnswerAppeal, p.Division, p.Not, now), err == nil, err
 	case notice.Is(item.Key):
 		n, err := notice.Decode(item)
 		if err != nil {
@@ -376,6 +373,6 @@ func (d Deps) about(t Task, who staff.Staff, a application.Application, step sta
 		}
 	}
 	r.Action = step
-	t.Mine = step != verifying && step != answering && staff.Authorize(r).Allow
+	t.Mine = step != verifying && staff.Authorize(r).Allow
 	return t
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -22,7 +24,30 @@ type Appeal struct {
 	Not         []string           `json:"not"`      // staff ids that had part in the decision and may not answer it
 	At          time.Time          `json:"at"`
 	Due         time.Time          `json:"due"`
+	Answer      *AppealAnswer      `json:"answer,omitempty"`
 	Version     int64              `json:"-"`
+}
+
+// AppealAnswer is what came of an appeal. Its reasons are sealed in the event that
+// recorded it.
+type AppealAnswer struct {
+	Result AppealResult `json:"result"`
+	By     event.Actor  `json:"by"`
+	At     time.Time    `json:"at"`
+}
+
+// AppealResult is how an appeal was answered.
+type AppealResult string
+
+// The results.
+const (
+	Upheld   AppealResult = "upheld"   // 维持原决定
+	Reopened AppealResult = "reopened" // 撤销不予救助的决定，重新办理
+)
+
+// Label is the result in Chinese.
+func (r AppealResult) Label() string {
+	return map[AppealResult]string{Upheld: "维持原决定", Reopened: "撤销原决定，重新办理"}[r]
 }
 
 // AppealPrefix begins the sort key of every appeal of an application.
@@ -37,12 +62,55 @@ func NewAppeal(a Application, not []string, at, due time.Time) Appeal {
 
 // Put is the write that records the appeal and puts it before the county's staff.
 func (p Appeal) Put() (table.Write, error) {
+	p.Version = 1
+	item, err := p.item()
+	return table.Put{Item: item}, err
+}
+
+// Answered is the write that records the answer and takes the appeal from the
+// county's list. Only a person may, who had no part in the decision; ErrAnswered
+// when somebody has.
+func (p Appeal) Answered(result AppealResult, by event.Actor, at time.Time) (table.Write, error) {
+	switch {
+	case p.Answer != nil:
+		return nil, ErrAnswered
+	case by.Kind != event.Staff || by.Person == "":
+		return nil, ErrNotAPerson
+	case slices.Contains(p.Not, by.ID):
+		return nil, ErrSamePerson
+	}
+	p.Answer = &AppealAnswer{Result: result, By: by, At: at}
+	p.Version++
+	item, err := p.item()
+	return table.Replace{Item: item}, err
+}
+
+func appealKey(application, id string) table.Key {
+	return table.Key{PK: Partition(application), SK: AppealPrefix + id}
+}
+
+func (p Appeal) item() (table.Item, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
-		return nil, fmt.Errorf("application: appeal: %w", err)
+		return table.Item{}, fmt.Errorf("application: appeal: %w", err)
 	}
-	return table.Put{Item: table.Item{Key: table.Key{PK: Partition(p.Application), SK: AppealPrefix + p.ID}, Version: 1, Body: body,
-		Places: []table.Place{{Index: table.ByWork, PK: WorkList(p.Division), SK: work.Stamp(p.Due)}}}}, nil
+	item := table.Item{Key: appealKey(p.Application, p.ID), Version: p.Version, Body: body}
+	if p.Answer == nil {
+		item.Places = []table.Place{{Index: table.ByWork, PK: WorkList(p.Division), SK: work.Stamp(p.Due)}}
+	}
+	return item, nil
+}
+
+// GetAppeal reads one appeal of an application; ErrNoAppeal when there is none.
+func GetAppeal(ctx context.Context, t table.Store, application, id string) (Appeal, error) {
+	item, ok, err := t.Get(ctx, appealKey(application, id))
+	if err != nil {
+		return Appeal{}, stored(err)
+	}
+	if !ok {
+		return Appeal{}, ErrNoAppeal
+	}
+	return DecodeAppeal(item)
 }
 
 // DecodeAppeal reads a stored appeal.

@@ -9,6 +9,8 @@ var (
 	ErrMovedOn       = fault.New(fault.Conflict, "application-moved", "这份申请刚刚有变动，请刷新后再办理。", "The application changed meanwhile; read it again.")
 	ErrHeld          = fault.New(fault.Conflict, "application-held", "这份申请有未解除的暂缓，解除后才能继续。", "A hold on the application must be lifted first.")
 	ErrNoHold        = fault.New(fault.NotFound, "hold-not-found", "没有找到这条暂缓。", "No such hold.")
+	ErrNoAppeal      = fault.New(fault.NotFound, "appeal-not-found", "没有找到这条异议。", "No such appeal.")
+	ErrAnswered      = fault.New(fault.Conflict, "appeal-answered", "这条异议已经答复。", "The appeal has been answered.")
 	ErrNotAPerson    = fault.New(fault.Forbidden, "person-required", "此事只能由经办人员本人决定。", "Only a person may decide this.")
 	ErrSamePerson    = fault.New(fault.Forbidden, "same-person", "提出和批准必须是两个人。", "Two different people must act.")
 	ErrDuplicate     = fault.New(fault.Conflict, "duplicate-open", "您已经为同一个人、同一件事提交过申请，还在办理中。", "You have an open application for the same person and cause.")

@@ -59,7 +59,16 @@ var doers = map[string]func(application.Application) (application.Application, e
 	"released": func(a application.Application) (application.Application, error) {
 		return a.Release(application.Award{ID: "01"}, application.Proposal{}, application.Deadline{Kind: application.ToExplain})
 	},
-	"refused":   func(a application.Application) (application.Application, error) { return a.Refuse(approver) },
+	"refused": func(a application.Application) (application.Application, error) { return a.Refuse(approver) },
+	"reopened": func(a application.Application) (application.Application, error) {
+		n, _, err := a.Reopen(approver, application.Deadline{Kind: application.ToDecide})
+		return n, err
+	},
+	"restarted": func(a application.Application) (application.Application, error) {
+		a.Findings = nil
+		n, _, err := a.Reopen(approver, application.Deadline{Kind: application.ToDecide})
+		return n, err
+	},
 	"withdrawn": application.Application.Withdraw,
 	"explained": application.Application.Explain,
 	"noted":     application.Application.Note,

@@ -17,6 +17,8 @@ var moves = map[string]map[State]State{
 	"approved":     {Proposed: Approved},
 	"released":     {Verified: Approved}, // within a standing approval that two people gave beforehand
 	"refused":      {Accepted: Refused, Verified: Refused, Proposed: Refused},
+	"reopened":     {Refused: Verified}, // on appeal
+	"restarted":    {Refused: Accepted}, // on appeal, when it was refused before the registers had answered
 	"withdrawn":    {Accepted: Withdrawn, Verified: Withdrawn, Proposed: Withdrawn},
 	"explained":    {Approved: Explained},
 	"held":         stay(Accepted, Verified, Proposed, Approved, Explained),
@@ -170,6 +172,26 @@ func (a Application) Refuse(by event.Actor) (Application, error) {
 	n, err := a.after("refused")
 	n.Deadline = Deadline{}
 	return n, err
+}
+
+// Reopen takes a refusal back on appeal: the application is decided on anew by
+// due, with the findings that are there; without any the registers are asked
+// first. When it was accepted stays as it was. Only a person may, who is not
+// concerned; that it is none of those who decided is the appeal's to say.
+func (a Application) Reopen(by event.Actor, due Deadline) (n Application, move string, err error) {
+	if by.Kind != event.Staff || by.Person == "" {
+		return Application{}, "", ErrNotAPerson
+	}
+	if a.Concerns(by.Person) {
+		return Application{}, "", ErrConcerned
+	}
+	move = "reopened"
+	if a.Findings == nil {
+		move = "restarted"
+	}
+	n, err = a.after(move)
+	n.Proposal, n.Deadline = nil, due
+	return n, move, err
 }
 
 // Withdraw ends the application at the applicant's wish, before an award.

@@ -32,6 +32,12 @@ func (n Notice) Words() Words {
 	case PaymentFailed:
 		w.Title, w.Hint = "发放未成", "请核对收款账户"
 		w.Text = "银行没能把救助金打到您的账户，钱没有丢失。乡镇（街道）会联系您核对账户，也可拨打12345。"
+	case Upheld:
+		w.Title, w.Hint = "异议答复", "理由和救济途径见详情"
+		w.Text = "您的异议已经答复，维持原决定。理由以及申请复议、提起诉讼的办法请在小程序查看，也可拨打12345。"
+	case Reopened:
+		w.Title, w.Hint = "重新办理", "进度可在小程序查看"
+		w.Text = "您的异议成立，原来不予救助的决定已撤销，我们会重新办理。进度请在小程序查看，也可拨打12345。"
 	case FiledForYou:
 		w.Title, w.Hint = "代为申请", "如不知情请告诉我们"
 		w.Text = "有人代您提出了临时救助申请。如果您不知情，请在小程序点“不是我”，或拨打12345。"

@@ -44,6 +44,7 @@ const (
 	ApproveEnvelope Action = "approve_envelope"
 	CloseEnvelope   Action = "close_envelope"
 	Call            Action = "call"
+	AnswerAppeal    Action = "answer_appeal"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -81,12 +82,13 @@ var groups = map[Action][]Group{
 	ApproveEnvelope: {Act, SecondStep},
 	CloseEnvelope:   {Act},
 	Call:            {Act, OnApplication},
+	AnswerAppeal:    {Act, OnApplication, SecondStep},
 }
 
 // Actions lists every action.
 func Actions() []Action {
 	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
-		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call}
+		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal}
 }
 
 // Request is one question: may Staff do Action here and now?
