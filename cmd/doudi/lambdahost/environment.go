@@ -2,6 +2,7 @@ package lambdahost
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -64,7 +65,6 @@ type environment struct {
 type invocation struct {
 	id     string
 	event  []byte
-	until  time.Time
 	answer chan answer // of one
 }
 
@@ -82,11 +82,18 @@ func (f *function) invoke(ctx context.Context, event []byte) ([]byte, error) {
 		return nil, f.ctx.Err()
 	}
 	defer func() { <-f.room }()
-	e, err := f.take()
-	if err != nil {
-		return nil, err
+	var e *environment
+	var body []byte
+	var err error
+	for warm := true; warm && (e == nil || errors.Is(err, errEnded)); { // one that ended while idle is nobody's failure
+		if e, warm, err = f.take(); err != nil {
+			return nil, err
+		}
+		body, err = e.run(event)
 	}
-	body, err := e.run(event)
+	if errors.Is(err, errEnded) {
+		err = e.failed("Runtime.ExitError", "the process ended before it asked for an event")
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.report.Invocations++
@@ -101,8 +108,11 @@ func (f *function) invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return body, err
 }
 
+// errEnded: the process ended before it asked for an event.
+var errEnded = errors.New("lambdahost: environment ended")
+
 // take is an environment that is idle, the last used first, or a new one.
-func (f *function) take() (*environment, error) {
+func (f *function) take() (e *environment, warm bool, err error) {
 	f.mu.Lock()
 	for len(f.idle) > 0 {
 		e := f.idle[len(f.idle)-1]
@@ -111,11 +121,12 @@ func (f *function) take() (*environment, error) {
 		case <-e.gone:
 		default:
 			f.mu.Unlock()
-			return e, nil
+			return e, true, nil
 		}
 	}
 	f.mu.Unlock()
-	return f.start()
+	e, err = f.start()
+	return e, false, err
 }
 
 // start is a cold start: a process and its own Runtime API.
@@ -162,7 +173,7 @@ func (e *environment) run(event []byte) ([]byte, error) {
 	select {
 	case e.events <- inv:
 	case <-e.gone:
-		return nil, e.failed("Runtime.ExitError", "the process ended before it asked for an event")
+		return nil, errEnded
 	case <-begin.C:
 		e.end()
 		return nil, e.failed("Sandbox.Timedout", "the process did not ask for an event in "+initLimit.String())
@@ -258,14 +269,14 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	e.mu.Unlock()
 	select {
 	case inv := <-e.events:
-		inv.until = time.Now().Add(e.of.timeout)
+		until := time.Now().Add(e.of.timeout)
 		e.mu.Lock()
 		e.now = inv
 		e.mu.Unlock()
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
-		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.until.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(until.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", cloud.ARN("lambda", "function:"+e.of.name+":live"))
 		h.Set("Lambda-Runtime-Trace-Id", "Root=1-"+inv.id[:8]+"-"+inv.id[:24]+";Sampled=0")
 		_, _ = w.Write(inv.event) // a process that is gone is noticed by run
