@@ -177,6 +177,10 @@ func TestWhatItNeverReleases(t *testing.T) {
 			}
 			return id
 		}},
+		"nothing_for_the_one_who_asked_for_it_under_a_new_blind_key": {nil, func(o *office) string {
+			o.RotateBlind()
+			return o.Verify(o.Apply(o.Holder("320402197804139034")).ID, dibao).ID // approver-1
+		}},
 		"nothing_after_an_earlier_award": {nil, func(o *office) string {
 			who := o.Person()
 			first := o.Verify(o.Apply(who).ID, dibao).ID
