@@ -2,6 +2,7 @@ package staff_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
 
@@ -138,5 +140,37 @@ func TestKinAreFoundFromTheirCase(t *testing.T) {
 	s, err := staff.Get(t.Context(), store, "x")
 	if err != nil || !slices.Equal(s.Kin, []string{"b1.a"}) {
 		t.Errorf("what was declared is forgotten: %v %v", s.Kin, err)
+	}
+}
+
+// What cannot be read lets nobody through as a stranger: it is an error.
+func TestDamagedRecordsAreErrors(t *testing.T) {
+	t.Parallel()
+	keys, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "keys"), ident.Random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, box := embedded.Memory(), seal.NewBox(keys, rand.Reader)
+	s, err := staff.Staff{ID: "x", Active: true}.WithPapers(t.Context(), box, keys.Blind(), idCard(t, "320402197201109004"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ID = "y"
+	if _, err := s.Known(t.Context(), box, keys.Blind()); err == nil {
+		t.Error("papers open in another place")
+	}
+	s.Papers, s.Kin = nil, []string{"b1.a"}
+	broken := table.Put{Item: table.Item{Key: table.Key{PK: "KIN#b1.a", SK: "STAFF#y"}, Version: 1, Body: []byte("{")}}
+	if err := store.Transact(t.Context(), broken); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := staff.KinOf(t.Context(), store, s.Kin); err == nil {
+		t.Error("a damaged declaration reads as none")
+	}
+	if err := staff.Appoint(t.Context(), store, s, registry, noon); err == nil {
+		t.Error("a damaged declaration is written over")
+	}
+	if _, err := staff.Get(t.Context(), store, "y"); !errors.Is(err, staff.ErrNotFound) {
+		t.Errorf("somebody was appointed all the same: %v", err)
 	}
 }
