@@ -54,8 +54,11 @@ type environment struct {
 	cmd    *exec.Cmd
 	server *http.Server
 	events chan *invocation // taken by the process when it asks for the next
+	ready  chan struct{}    // closed when the process first asks for an event
 	gone   chan struct{}    // closed when the process has ended
+	begun  time.Time
 	served sync.WaitGroup
+	once   sync.Once
 
 	mu  sync.Mutex
 	now *invocation // given to the process and not answered
@@ -135,7 +138,7 @@ func (f *function) start() (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &environment{of: f, events: make(chan *invocation), gone: make(chan struct{})}
+	e := &environment{of: f, events: make(chan *invocation), ready: make(chan struct{}), gone: make(chan struct{}), begun: time.Now()}
 	e.server = &http.Server{Handler: e.api(), ReadHeaderTimeout: initLimit}
 	e.served.Go(func() { _ = e.server.Serve(l) }) // ends with Close, and with nothing else
 	e.cmd = exec.Command(filepath.Join(f.home, "bootstrap"))
@@ -157,12 +160,46 @@ func (f *function) start() (*environment, error) {
 		f.log.Info("environment ended", "function", f.name, "why", fmt.Sprint(err))
 		f.mu.Lock()
 		delete(f.all, e)
+		f.report.CPU += e.cmd.ProcessState.UserTime() + e.cmd.ProcessState.SystemTime()
 		f.mu.Unlock()
 		_ = e.server.Close() // nobody speaks to it any more
 		e.served.Wait()
 		close(e.gone)
 	}()
 	return e, nil
+}
+
+// warm starts an environment and waits until it asks for an event.
+func (f *function) warm() error {
+	e, err := f.start()
+	if err != nil {
+		return err
+	}
+	begin := time.NewTimer(initLimit)
+	defer begin.Stop()
+	select {
+	case <-e.ready:
+	case <-e.gone:
+		return e.failed("Runtime.ExitError", "the process ended before it asked for an event")
+	case <-begin.C:
+		e.end()
+		return e.failed("Sandbox.Timedout", "the process did not ask for an event in "+initLimit.String())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.idle = append(f.idle, e)
+	return nil
+}
+
+// asked notes that the process is ready.
+func (e *environment) asked() {
+	e.once.Do(func() {
+		e.of.mu.Lock()
+		e.of.report.Ready++
+		e.of.report.Init += time.Since(e.begun)
+		e.of.mu.Unlock()
+		close(e.ready)
+	})
 }
 
 // run gives the process one event and waits for what becomes of it.
@@ -261,6 +298,7 @@ const maxAnswer = 6 << 20
 // next waits until there is an event. The connection is as old as the
 // environment, so it has no deadline.
 func (e *environment) next(w http.ResponseWriter, r *http.Request) {
+	e.asked()
 	e.mu.Lock()
 	if e.now != nil { // it asks for the next without having answered the last
 		e.now.answer <- answer{err: e.failed("Runtime.NoResponse", "the function asked for an event before it answered the last")}

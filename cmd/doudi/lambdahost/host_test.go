@@ -195,6 +195,13 @@ func TestWhatBecomesOfAnInvocation(t *testing.T) {
 	if n := h.Kill("work"); n != 1 {
 		t.Errorf("%d environments were killed", n)
 	}
+	if r := h.Report("work"); r.Ready != 4 || r.Init <= 0 || r.CPU <= 0 {
+		t.Errorf("four environments were ready, the report says %+v", r)
+	}
+	if err := h.Start("work"); err != nil || h.Report("work").Ready != 5 {
+		t.Errorf("made ready: %+v, %v", h.Report("work"), err)
+	}
+	h.Kill("work")
 	if _, err := h.Invoke(t.Context(), "work", []byte(`{"do":"x"}`)); err != nil {
 		t.Errorf("after a kill: %v", err)
 	}
@@ -203,6 +210,9 @@ func TestWhatBecomesOfAnInvocation(t *testing.T) {
 func TestAFunctionThatCannotStart(t *testing.T) {
 	t.Parallel()
 	h := host(t, doudi.Function{}, "cannot start", nil)
+	if err := h.Start("work"); err == nil {
+		t.Error("it is ready")
+	}
 	_, err := h.Invoke(t.Context(), "work", []byte(`{}`))
 	if f, failed := errors.AsType[*Failure](err); !failed || f.Type != "Runtime.ExitError" {
 		t.Errorf("%v", err)

@@ -58,6 +58,7 @@ type Trouble struct {
 	// Haste divides the time for which queues hide messages, the schedule and the
 	// pauses of the stream's mapping.
 	Haste time.Duration
+	Idle  bool                                            // nothing is delivered: no queue, no stream, no schedule
 	Hook  func(cloud.Call)                                // sees each call of the functions to AWS, but for DynamoDB and S3
 	Again func(queue string, m cloud.Message) bool        // delivers a message that is done once more
 	Lose  func(image map[string]string) bool              // loses a record of the stream
@@ -176,8 +177,10 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.closers = append(s.closers, s.Host.Close)
-	if err := s.Host.Run(); err != nil {
-		return err
+	if !o.Trouble.Idle {
+		if err := s.Host.Run(); err != nil {
+			return err
+		}
 	}
 	s.serve(api, s.front(s.Host.API()))
 	return nil
