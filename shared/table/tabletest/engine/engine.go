@@ -59,6 +59,22 @@ func All(t testing.TB) []Engine {
 	return running
 }
 
+// Any starts the first engine that this machine has, for a test to which it does
+// not matter which; none is a failure.
+func Any(t testing.TB) Engine {
+	t.Helper()
+	var missing []string
+	for _, name := range []string{Dynoxide, DynamoDBLocal} {
+		command, why := find(t, name)
+		if why == "" {
+			return start(t, name, command)
+		}
+		missing = append(missing, name+": "+why)
+	}
+	t.Fatalf("no DynamoDB engine: %v", missing)
+	return Engine{}
+}
+
 // find is the command that starts an engine on a port, or why there is none.
 func find(t testing.TB, name string) (command func(port string) *exec.Cmd, why string) {
 	t.Helper()
