@@ -5,12 +5,15 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
@@ -71,6 +74,51 @@ func TestKeysLastInTheDirectory(t *testing.T) {
 	other := kms.New(kms.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, t.TempDir(), nil)})
 	if _, err := kmskeys.New(other, stored, SealKey, time.Now).Blind(t.Context()); err == nil {
 		t.Error("another master key opened what was wrapped by this one")
+	}
+}
+
+func TestAWrappedKeyIsBoundToItsPurposeAndItsKey(t *testing.T) {
+	c := kms.New(kms.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, t.TempDir(), nil)})
+	purpose := map[string]string{"doudi:pk": "A", "doudi:sk": "B"}
+	made, err := c.GenerateDataKey(t.Context(), &kms.GenerateDataKeyInput{KeyId: &SealKey, KeySpec: types.DataKeySpecAes256, EncryptionContext: purpose})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.Decrypt(t.Context(), &kms.DecryptInput{KeyId: &SealKey, CiphertextBlob: made.CiphertextBlob, EncryptionContext: purpose})
+	if err != nil || !bytes.Equal(out.Plaintext, made.Plaintext) {
+		t.Errorf("unwrapped %v", err)
+	}
+	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{KeyId: &SealKey, CiphertextBlob: made.CiphertextBlob, EncryptionContext: map[string]string{"doudi:pk": "B", "doudi:sk": "B"}})
+	if _, refused := errors.AsType[*types.InvalidCiphertextException](err); !refused {
+		t.Errorf("moved to another place: %v", err)
+	}
+	other := ARN("kms", "key/other")
+	if _, err := c.Decrypt(t.Context(), &kms.DecryptInput{KeyId: &other, CiphertextBlob: made.CiphertextBlob, EncryptionContext: purpose}); err == nil {
+		t.Error("another KMS key unwrapped it")
+	}
+	if _, err := c.GenerateDataKey(t.Context(), &kms.GenerateDataKeyInput{KeyId: &other, KeySpec: types.DataKeySpecAes256}); err == nil {
+		t.Error("a KMS key that is not there made a data key")
+	}
+}
+
+// Whoever forgets to sign would be let in here and refused by AWS.
+func TestUnsignedCallsAreRefused(t *testing.T) {
+	at := *serve(t, t.TempDir(), nil)
+	for target, want := range map[string]int{"AmazonSQS.SendMessage": 400, "AmazonSQS.PurgeQueue": 400, "": 403} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at+"/evidence/document/x", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target != "" {
+			req.Header.Set("X-Amz-Target", target)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = res.Body.Close(); res.StatusCode != want {
+			t.Errorf("%q: %d, want %d", target, res.StatusCode, want)
+		}
 	}
 }
 
