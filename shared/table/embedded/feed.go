@@ -72,8 +72,11 @@ func (s *Store) Next(ctx context.Context, consumer string, max int) ([]table.Cha
 			}
 		}
 		if at < f.last {
+			// The shelf may already hold more than is announced: a group is stored
+			// before it is. What is given must be what Ack takes back.
+			announced := f.last - at
 			f.mu.Unlock()
-			return s.shelf.changes(at, max)
+			return s.shelf.changes(at, int(min(uint64(max), announced)))
 		}
 		if f.wake == nil {
 			f.wake = make(chan struct{})
