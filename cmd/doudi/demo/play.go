@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -106,11 +107,38 @@ func (p *player) decide(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := approver.do(ctx, http.MethodPost, path+"/approvals", p.key("approve"), proposed, nil); err != nil {
+	if err := p.approve(ctx, approver, path, proposed); err != nil {
 		return fmt.Errorf("批准：%w", err)
 	}
 	p.step("审批", "approver-1（另一个人）批准 %s，资金同时预留", yuan(proposed.AmountFen))
 	return nil
+}
+
+// approve restates the proposal. Something may have been added to the case since
+// it was made, a late answer of a register for one: then the officer looks again
+// and restates what stands now, if it is the same amount.
+func (p *player) approve(ctx context.Context, approver *client, path string, proposed proposal) error {
+	amount := proposed.AmountFen
+	for try := 1; ; try++ {
+		err := approver.do(ctx, http.MethodPost, path+"/approvals", p.key(fmt.Sprintf("approve-%d", try)), proposed, nil)
+		if refusal, ok := errors.AsType[problem](err); !ok || refusal.Code != "proposal-moved" || try == 5 {
+			return err
+		}
+		p.step("审批", "案情有补充，重新查看后再批准")
+		var now struct {
+			Proposal struct {
+				Version   int64 `json:"version"`
+				AmountFen int64 `json:"amount_fen"`
+			} `json:"proposal"`
+		}
+		if err := approver.do(ctx, http.MethodGet, path, "", nil, &now); err != nil {
+			return err
+		}
+		if now.Proposal.AmountFen != amount {
+			return fmt.Errorf("意见的金额变成了 %s", yuan(now.Proposal.AmountFen))
+		}
+		proposed.ProposalVersion = now.Proposal.Version
+	}
 }
 
 // proposal is what one officer proposes and another must restate to approve.
