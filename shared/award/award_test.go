@@ -3,7 +3,8 @@ package award_test
 import (
 	"context"
 	"errors"
-	"reflect"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
@@ -118,15 +120,13 @@ func TestM22OncePerPersonCauseAndYear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
 	for _, e := range got {
-		ids = append(ids, e.AwardID)
 		if e.Day != civil.Date(2027, time.January, 1) || e.AmountFen != 3000_00 || e.Cause == "" {
 			t.Errorf("earlier award is %+v", e)
 		}
 	}
-	if want := []string{"app2#01", "app1#01", "app3#01"}; !reflect.DeepEqual(ids, want) {
-		t.Errorf("earlier awards %v, want %v", ids, want)
+	if want := []string{"app2#01", "app1#01", "app3#01"}; !slices.Equal(ids(got), want) {
+		t.Errorf("earlier awards %v, want %v", ids(got), want)
 	}
 }
 
@@ -145,6 +145,115 @@ func TestOfTwoAwardsAtOnceOneIsMade(t *testing.T) {
 	if err := s.Transact(t.Context(), w2...); !errors.As(err, &failed) {
 		t.Errorf("the second one: %v", err)
 	}
+}
+
+// What the first reads say is worth nothing once somebody else has written:
+// each of these pairs read before either wrote.
+func TestWhateverTwoAwardsReadOnlyOneIsMade(t *testing.T) {
+	t.Parallel()
+	other := func(a *award.Award) { a.Application = "app2" }
+	for name, c := range map[string]struct {
+		before        bool // the person was helped, and the account known, already
+		first, second func(*award.Award)
+	}{
+		"two_exceptions_are_not_both_the_second_award": {true,
+			func(a *award.Award) { a.Exception = "SECOND_FIRE" },
+			func(a *award.Award) { a.Exception, a.Payee = "SECOND_FIRE", "b1.second" }},
+		"one_instance_knows_only_the_old_key": {false,
+			func(a *award.Award) { a.Subject = "b1.new" },
+			func(a *award.Award) { a.Subject, a.Subjects, a.Payee = "b2.new", []string{"b1.new"}, "b2.second" }},
+		"two_people_register_one_new_account": {false,
+			func(a *award.Award) { a.Subject, a.Payee = "b1.ghost", "b1.fresh" },
+			func(a *award.Award) { a.Payee = "b1.fresh" }},
+	} {
+		s := embedded.Memory()
+		if c.before {
+			if err := give(t.Context(), s, sample(func(a *award.Award) { a.Application = "app0" })); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w1, err1 := award.Markers(t.Context(), s, sample(c.first))
+		w2, err2 := award.Markers(t.Context(), s, sample(c.second, other))
+		if err1 != nil || err2 != nil {
+			t.Errorf("%s: %v, %v", name, err1, err2)
+			continue
+		}
+		if err := s.Transact(t.Context(), w2...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var failed *table.ConditionError
+		if err := s.Transact(t.Context(), w1...); !errors.As(err, &failed) {
+			t.Errorf("%s: both were made (%v)", name, err)
+		}
+	}
+}
+
+func ids(had []policy.Earlier) []string {
+	var out []string
+	for _, e := range had {
+		out = append(out, e.AwardID)
+	}
+	return out
+}
+
+// A region that counts by household sees what each who lives there was given,
+// once each, whichever key it was given under.
+func TestAHouseholdHadWhatEachInItHad(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	for app, change := range map[string]func(*award.Award){
+		"app1": func(a *award.Award) { a.Subject, a.Subjects = "b2.mother", []string{"b1.mother"} },
+		"app2": func(a *award.Award) { a.Subject, a.Payee = "b1.son", "b1.sons" }, // before the rotation
+		"app3": func(a *award.Award) { a.Subject, a.Payee = "b1.neighbour", "b1.neighbours" },
+	} {
+		if err := give(t.Context(), s, sample(change, func(a *award.Award) { a.Application = app })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mother, son, baby := []string{"b2.mother", "b1.mother"}, []string{"b2.son", "b1.son"}, []string{"b2.baby"}
+	for name, c := range map[string]struct {
+		people [][]string
+		want   []string
+	}{
+		"counted_by_person_only_the_subject_counts":      {[][]string{mother}, []string{"app1#01"}},
+		"counted_by_household_everybody_who_lives_there": {[][]string{baby, mother, son}, []string{"app1#01", "app2#01"}},
+		"a_child_without_awards_had_none":                {[][]string{baby}, nil},
+		"nobody_had_none":                                {nil, nil},
+	} {
+		if got, err := award.EarlierOf(t.Context(), s, c.people); err != nil || !slices.Equal(ids(got), c.want) {
+			t.Errorf("%s: %v, %v", name, ids(got), err)
+		}
+	}
+	// Half a household is not an answer: whoever was not read may have had one.
+	one := 2 // both references of the mother are read, then the son's fails
+	if got, err := award.EarlierOf(t.Context(), broken{s, &one, false}, [][]string{mother, son}); !errors.Is(err, table.ErrBusy) || got != nil {
+		t.Errorf("half a household was given as the whole: %v, %v", got, err)
+	}
+}
+
+// A page may end early; what stands on the next one counts as well.
+func TestAnAwardOnALaterPageCounts(t *testing.T) {
+	t.Parallel()
+	s := short{embedded.Memory()}
+	change := func(a *award.Award) { a.Exception = "SECOND_FIRE" }
+	for n := range 3 {
+		app := fmt.Sprintf("app%d", n+1)
+		if err := give(t.Context(), s, sample(change, func(a *award.Award) { a.Application = app })); err != nil {
+			t.Fatalf("award %d: %v", n+1, err)
+		}
+	}
+	got, err := award.Earlier(t.Context(), s, "b1.person")
+	if want := []string{"app1#01", "app2#01", "app3#01"}; err != nil || !slices.Equal(ids(got), want) {
+		t.Errorf("%v, %v", ids(got), err)
+	}
+}
+
+// short gives one item a page.
+type short struct{ table.Store }
+
+func (s short) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	q.Limit = 1
+	return s.Store.Query(ctx, q)
 }
 
 // While keys rotate some instances know only the old key. Whoever comes second
