@@ -225,8 +225,8 @@ func TestAHouseholdHadWhatEachInItHad(t *testing.T) {
 		}
 	}
 	// Half a household is not an answer: whoever was not read may have had one.
-	one := 2 // both references of the mother are read, then the son's fails
-	if got, err := award.EarlierOf(t.Context(), broken{s, &one, false}, [][]string{mother, son}); !errors.Is(err, table.ErrBusy) || got != nil {
+	reads := 2 // both references of the mother; the son's fail
+	if got, err := award.EarlierOf(t.Context(), broken{s, &reads, false}, [][]string{mother, son}); !errors.Is(err, table.ErrBusy) || got != nil {
 		t.Errorf("half a household was given as the whole: %v, %v", got, err)
 	}
 }

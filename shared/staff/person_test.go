@@ -1,6 +1,7 @@
 package staff_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -143,6 +144,163 @@ func TestKinAreFoundFromTheirCase(t *testing.T) {
 	}
 }
 
+// Revoking ends what was declared, and tells when; coming back begins anew.
+// Nothing else ends it: not a change that is made twice, nor the order of keys.
+func TestADeclarationEndsOnceAndIsToldFrom(t *testing.T) {
+	t.Parallel()
+	store := embedded.Memory()
+	sessions := session.NewStore(store, rand.Reader, func() time.Time { return noon })
+	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
+	change := func(f func(staff.Staff) error) {
+		t.Helper()
+		s, err := staff.Get(t.Context(), store, "x")
+		if err == nil {
+			err = f(s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(fact, want string) {
+		t.Helper()
+		item, _, err := store.Get(t.Context(), table.Key{PK: "KIN#b1.a", SK: "STAFF#x"})
+		if err != nil || string(item.Body) != want {
+			t.Errorf("%s: %s, %v", fact, item.Body, err)
+		}
+	}
+	if err := staff.Appoint(t.Context(), store, staff.Staff{ID: "x", Active: true, Kin: []string{"b1.a", "b1.a"}}, registry, day(0)); err != nil {
+		t.Fatal(err)
+	}
+	told("declared_twice_in_one_breath_is_one", `{"staff":"x","from":"2026-11-20T12:00:00Z"}`)
+	change(func(s staff.Staff) error {
+		return staff.Declare(t.Context(), store, s, []string{"b2.a", "b1.a"}, registry, day(1))
+	})
+	told("declared_again_holds_since_the_first_time", `{"staff":"x","from":"2026-11-20T12:00:00Z"}`)
+	leave := func(at time.Time) func(staff.Staff) error {
+		return func(s staff.Staff) error {
+			return staff.Revoke(t.Context(), store, sessions, s, "left", registry, at)
+		}
+	}
+	change(leave(day(2)))
+	told("revoked_ends_it", `{"staff":"x","from":"2026-11-20T12:00:00Z","until":"2026-11-22T12:00:00Z"}`)
+	change(leave(day(3)))
+	told("revoked_again_moves_no_end", `{"staff":"x","from":"2026-11-20T12:00:00Z","until":"2026-11-22T12:00:00Z"}`)
+	change(func(s staff.Staff) error {
+		s.Active = true
+		return staff.Assign(t.Context(), store, s, s.Grants, registry, day(4))
+	})
+	told("back_at_work_it_begins_anew", `{"staff":"x","from":"2026-11-24T12:00:00Z"}`)
+	for _, ref := range []string{"b1.a", "b2.a"} {
+		if ids, err := staff.KinOf(t.Context(), store, []string{ref}); err != nil || !slices.Equal(ids, []string{"x"}) {
+			t.Errorf("back at work, %s: %v, %v", ref, ids, err)
+		}
+	}
+}
+
+// Many may declare one relative, and a page may end early.
+func TestKinOnALaterPageAreFound(t *testing.T) {
+	t.Parallel()
+	store := embedded.Memory()
+	for _, id := range []string{"z", "x", "y"} {
+		if err := staff.Appoint(t.Context(), store, staff.Staff{ID: id, Active: true, Kin: []string{"b1.a"}}, registry, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ids, err := staff.KinOf(t.Context(), short{store}, []string{"b1.a"}); err != nil || !slices.Equal(ids, []string{"x", "y", "z"}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
+
+// short gives one item a page.
+type short struct{ table.Store }
+
+func (s short) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	q.Limit = 1
+	return s.Store.Query(ctx, q)
+}
+
+// failing cannot read what lies under prefix.
+type failing struct {
+	table.Store
+	prefix string
+}
+
+func (f failing) Get(ctx context.Context, k table.Key) (table.Item, bool, error) {
+	if strings.HasPrefix(k.PK, f.prefix) {
+		return table.Item{}, false, table.ErrBusy
+	}
+	return f.Store.Get(ctx, k)
+}
+
+func (f failing) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if strings.HasPrefix(q.PK, f.prefix) {
+		return table.Page{}, table.ErrBusy
+	}
+	return f.Store.Query(ctx, q)
+}
+
+// What is declared and who declares it change together or not at all: a change
+// that could not read all it needs is not half made.
+func TestAChangeThatCannotReadWhatWasDeclaredIsNotMade(t *testing.T) {
+	t.Parallel()
+	store := embedded.Memory()
+	sessions := session.NewStore(store, rand.Reader, func() time.Time { return noon })
+	if err := staff.Appoint(t.Context(), store, staff.Staff{ID: "x", Active: true, Kin: []string{"b1.a"}}, registry, noon); err != nil {
+		t.Fatal(err)
+	}
+	s, err := staff.Get(t.Context(), store, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		prefix string
+		change func(table.Store) error
+	}{
+		"the_new_relative_cannot_be_read": {"KIN#b1.b", func(over table.Store) error {
+			return staff.Declare(t.Context(), over, s, []string{"b1.a", "b1.b"}, registry, noon)
+		}},
+		"the_former_relative_cannot_be_read": {"KIN#b1.a", func(over table.Store) error {
+			return staff.Declare(t.Context(), over, s, nil, registry, noon)
+		}},
+		"revoked_but_the_relative_cannot_be_read": {"KIN#b1.a", func(over table.Store) error {
+			return staff.Revoke(t.Context(), over, sessions, s, "left", registry, noon)
+		}},
+		"what_was_declared_before_cannot_be_read": {"STAFF#x", func(over table.Store) error {
+			return staff.Declare(t.Context(), over, s, nil, registry, noon)
+		}},
+	} {
+		if err := c.change(failing{store, c.prefix}); !errors.Is(err, table.ErrBusy) {
+			t.Errorf("%s: %v", name, err)
+		}
+		now, err := staff.Get(t.Context(), store, "x")
+		if err != nil || now.Version != s.Version || !now.Active || !slices.Equal(now.Kin, s.Kin) {
+			t.Errorf("%s: half made: %+v, %v", name, now, err)
+		}
+		if ids, err := staff.KinOf(t.Context(), store, []string{"b1.a"}); err != nil || !slices.Equal(ids, []string{"x"}) {
+			t.Errorf("%s: half made: %v, %v", name, ids, err)
+		}
+	}
+	// Nobody stands back is an answer; not knowing is none.
+	if ids, err := staff.KinOf(t.Context(), failing{store, "KIN#b1.b"}, []string{"b1.a", "b1.b"}); !errors.Is(err, table.ErrBusy) || ids != nil {
+		t.Errorf("half of the references were given as all: %v, %v", ids, err)
+	}
+}
+
+// Without papers there is nothing to make references from: what was declared
+// bare stays as it was, and nobody becomes somebody else by a rotation.
+func TestWithoutPapersNothingIsAdded(t *testing.T) {
+	t.Parallel()
+	keys, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "keys"), ident.Random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := staff.Staff{ID: "x", Person: "b1.x", Kin: []string{"b1.a"}}
+	s, err := bare.Known(t.Context(), seal.NewBox(keys, rand.Reader), keys.Blind())
+	if err != nil || s.Person != "b1.x" || !slices.Equal(s.Kin, bare.Kin) || s.Actor("").Person != "b1.x" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // What cannot be read lets nobody through as a stranger: it is an error.
 func TestDamagedRecordsAreErrors(t *testing.T) {
 	t.Parallel()
@@ -159,6 +317,14 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 	if _, err := s.Known(t.Context(), box, keys.Blind()); err == nil {
 		t.Error("papers open in another place")
 	}
+	// Sealed by us in the right place, yet no papers: the error quotes nothing.
+	rubbish := "320402197201109004"
+	if s.Papers, err = box.Seal(t.Context(), seal.Place{Table: application.TableName, PK: "STAFF#y", SK: "HEAD", Field: "papers"}, []byte(`"`+rubbish)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Known(t.Context(), box, keys.Blind()); err == nil || strings.Contains(err.Error(), rubbish) {
+		t.Errorf("damaged papers: %v", err)
+	}
 	s.Papers, s.Kin = nil, []string{"b1.a"}
 	broken := table.Put{Item: table.Item{Key: table.Key{PK: "KIN#b1.a", SK: "STAFF#y"}, Version: 1, Body: []byte("{")}}
 	if err := store.Transact(t.Context(), broken); err != nil {
@@ -172,5 +338,23 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 	}
 	if _, err := staff.Get(t.Context(), store, "y"); !errors.Is(err, staff.ErrNotFound) {
 		t.Errorf("somebody was appointed all the same: %v", err)
+	}
+	if _, err := (staff.Staff{ID: "x"}).WithPapers(t.Context(), seal.NewBox(keys, strings.NewReader("")), keys.Blind(), idCard(t, rubbish), nil); err == nil || strings.Contains(err.Error(), rubbish) {
+		t.Errorf("papers that could not be sealed: %v", err)
+	}
+	// A damaged member of staff neither acts nor is written over.
+	head := table.Item{Key: staff.Key("z"), Version: 1, Body: []byte("{")}
+	if err := store.Transact(t.Context(), table.Put{Item: head}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := staff.Acting(t.Context(), store, "z"); err == nil || errors.Is(err, session.ErrNone) {
+		t.Errorf("a damaged member of staff reads as %v", err)
+	}
+	z := staff.Staff{ID: "z", Version: 1, Active: true}
+	if err := staff.Assign(t.Context(), store, z, nil, registry, noon); err == nil {
+		t.Error("a damaged member of staff is written over, and what was declared forgotten")
+	}
+	if item, _, err := store.Get(t.Context(), head.Key); err != nil || item.Version != 1 {
+		t.Errorf("version %d, %v", item.Version, err)
 	}
 }

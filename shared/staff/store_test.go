@@ -51,6 +51,9 @@ func TestEveryVersionHasAnEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if acting, err := Acting(t.Context(), store, s.ID); err != nil || acting.Version != 3 || len(acting.Grants) != 2 {
+		t.Errorf("who works here may not act: %+v %v", acting, err)
+	}
 	if err := Revoke(t.Context(), store, sessions, s, "left", registry, noon); err != nil {
 		t.Fatal(err)
 	}
