@@ -1,4 +1,4 @@
-// Package pay gives an approved payment to the agent bank. It claims the payout,
+// Package pay gives an approved payment to its rail. It claims the payout,
 // stores the exact bytes it is going to send, sends them, and writes down what
 // came back. It never concludes that a payment failed, never invents a second
 // reference, and asks nobody: whatever it leaves open, settle finds out.
@@ -13,12 +13,12 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
-	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
@@ -30,7 +30,7 @@ import (
 type Deps struct {
 	Table   table.Store
 	Box     *seal.Box
-	Bank    *bank.Client
+	Rails   rail.Set
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
@@ -63,8 +63,9 @@ func Handle(d Deps) queue.Handler {
 }
 
 func (d Deps) pay(ctx context.Context, p payout.Payout) error {
-	if (p.State != payout.Due && p.State != payout.Resend) || p.Award.Rail != award.Bank || d.Now().Before(p.Next) {
-		return nil // done, under way, or not yet
+	line, ours := d.Rails[p.Award.Rail]
+	if (p.State != payout.Due && p.State != payout.Resend) || !ours || d.Now().Before(p.Next) {
+		return nil // done, under way, not yet, or over a rail that is not in use
 	}
 	head, err := application.Get(ctx, d.Table, p.Award.Application)
 	if err != nil {
@@ -79,9 +80,12 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 		return d.step(ctx, p, payout.Held{})
 	}
 	reference, number := p.NextReference()
-	raw, digest, writes, err := d.order(ctx, p, reference, number)
+	raw, digest, writes, err := d.order(ctx, line, p, reference, number)
 	if err != nil {
 		return err
+	}
+	if admitted, err := line.Admit(ctx, rail.Sending); err != nil || !admitted {
+		return err // the provider's limit for all of us is used up: it stays owed
 	}
 	claimed, err := payout.Step(p, payout.Claim{Payee: digest}, actor, d.Now())
 	if err != nil || !claimed.Sends() {
@@ -96,14 +100,14 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	case err != nil:
 		return err
 	}
-	r := d.Bank.Send(ctx, reference, raw)
-	if r.Status == bank.Refused {
-		d.alarm(ctx, p, "bank-line-refused")
+	heard := line.Send(ctx, reference, raw)
+	if heard.Alarm != "" {
+		d.alarm(ctx, p, heard.Alarm)
 	}
 	// The answer is stored even when our own time is up: it is cheaper than asking.
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saving)
 	defer cancel()
-	return d.step(save, claimed.Payout, payout.Reply{Said: said(r)})
+	return d.step(save, claimed.Payout, payout.Reply{Said: heard.Said})
 }
 
 // free reports whether money may leave for p now.
@@ -165,9 +169,9 @@ func (d Deps) hold(ctx context.Context, head application.Application) error {
 	return err
 }
 
-// order is the bytes to send, the digest the bank must repeat, and what must be
+// order is the bytes to send, the digest the provider must repeat, and what must be
 // stored with the claim: nothing when the same bytes go again.
-func (d Deps) order(ctx context.Context, p payout.Payout, reference string, number int) (raw []byte, digest string, writes []table.Write, err error) {
+func (d Deps) order(ctx context.Context, line rail.Rail, p payout.Payout, reference string, number int) (raw []byte, digest string, writes []table.Write, err error) {
 	if p.State == payout.Resend {
 		raw, err = payout.OpenRequest(ctx, d.Table, d.Box, p, reference)
 		return raw, "", nil, err
@@ -176,12 +180,12 @@ func (d Deps) order(ctx context.Context, p payout.Payout, reference string, numb
 	if err != nil {
 		return nil, "", nil, err
 	}
-	o := bank.Order{Reference: reference, AmountFen: p.Award.AmountFen, PayeeName: payee.Name, PayeeAccount: payee.Account, Purpose: Purpose}
-	if raw, err = d.Bank.Encode(o); err != nil {
+	r, err := line.Encode(ctx, rail.Order{Reference: reference, AmountFen: p.Award.AmountFen, Payee: payee, Purpose: Purpose})
+	if err != nil {
 		return nil, "", nil, err
 	}
-	writes, err = p.Request(ctx, d.Box, reference, number, raw)
-	return raw, d.Bank.PayeeDigest(o), writes, err
+	writes, err = p.Request(ctx, d.Box, reference, number, r.Raw)
+	return r.Raw, r.Payee, writes, err
 }
 
 // step takes a step and stores it. Whoever moved the payout meanwhile knew more.
@@ -202,26 +206,4 @@ func (d Deps) step(ctx context.Context, p payout.Payout, in payout.Input) error 
 func (d Deps) alarm(ctx context.Context, p payout.Payout, code string) {
 	d.Metrics.Count("payout_alarm", 1, telemetry.Label{Name: "code", Value: code})
 	d.Log.ErrorContext(ctx, "payout needs a person", "code", code, "application", p.Award.Application, "award", p.Award.ID, "state", string(p.State))
-}
-
-// said frees what the bank answered to an order from its protocol. It never says
-// that a payment failed: only an answer to a question does.
-func said(r bank.Result) payout.Said {
-	s := payout.Said{Word: payout.Silence, Reference: r.Reference, AmountFen: r.AmountFen, Payee: r.PayeeDigest,
-		At: r.BankTime, Code: r.Code, Evidence: r.Evidence}
-	switch bank.Meaning(r.Code) {
-	case bank.Freeze:
-		s.Word = payout.Conflict
-		return s
-	case bank.Pause:
-		s.Word = payout.Short
-		return s
-	}
-	switch r.Status {
-	case bank.Accepted, bank.Processing:
-		s.Word = payout.Processing
-	case bank.Paid:
-		s.Word = payout.Succeeded
-	}
-	return s
 }

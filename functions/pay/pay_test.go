@@ -23,7 +23,7 @@ import (
 )
 
 func deps(r *Room) pay.Deps {
-	return pay.Deps{Table: r.Table, Box: r.Box, Bank: r.Bank, Now: r.Now, Metrics: r, Log: r.Logger()}
+	return pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: r.Logger()}
 }
 
 // sent fails the test unless the bank got exactly n orders.

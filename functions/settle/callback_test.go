@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/functions/settle"
+	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
@@ -20,6 +21,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/payout"
 	. "github.com/doudi-aid/doudi/shared/payout/payouttest"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
 )
@@ -48,7 +50,7 @@ func paid(t *testing.T) (functions, string) {
 func TestACallbackIsAReasonToAskAndNoOutcome(t *testing.T) {
 	t.Parallel()
 	f, ref := flying(t)
-	if code := f.call(f.Teller.News(ref, settle.CallbackPath, nil)); code != http.StatusOK {
+	if code := f.call(f.Teller.News(ref, bankrail.CallbackPath, nil)); code != http.StatusOK {
 		t.Fatalf("answered %d", code)
 	}
 	if p := f.Payout(); p.State != payout.Submitted || p.Next.After(f.Now()) {
@@ -61,14 +63,14 @@ func TestACallbackIsAReasonToAskAndNoOutcome(t *testing.T) {
 func TestX068AReplayHasNoSecondEffect(t *testing.T) {
 	t.Parallel()
 	f, ref := flying(t)
-	body := f.Teller.News(ref, settle.CallbackPath, nil)
+	body := f.Teller.News(ref, bankrail.CallbackPath, nil)
 	raw := new(bytes.Buffer)
 	_, _ = raw.ReadFrom(body.Body)
 	before := f.Payout().Version
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			again := f.Teller.Signed(settle.CallbackPath, f.Now(), raw.Bytes())
+			again := f.Teller.Signed(bankrail.CallbackPath, f.Now(), raw.Bytes())
 			if code := f.call(again); code != http.StatusOK {
 				t.Errorf("answered %d", code)
 			}
@@ -79,7 +81,7 @@ func TestX068AReplayHasNoSecondEffect(t *testing.T) {
 		t.Errorf("B04: 20 deliveries of one callback made %d versions", got-before)
 	}
 	f.Wait(4 * time.Minute) // the bank signs it anew and sends it again
-	if code := f.call(f.Teller.Signed(settle.CallbackPath, f.Now(), raw.Bytes())); code != http.StatusOK || f.Payout().Version != before+1 {
+	if code := f.call(f.Teller.Signed(bankrail.CallbackPath, f.Now(), raw.Bytes())); code != http.StatusOK || f.Payout().Version != before+1 {
 		t.Errorf("sent again later: %d, version %d", code, f.Payout().Version)
 	}
 }
@@ -91,45 +93,45 @@ func TestCallbacksThatAreRefused(t *testing.T) {
 		want int
 	}{
 		"X066 no signature": {func(f functions, ref string) *http.Request {
-			r := f.Teller.News(ref, settle.CallbackPath, nil)
+			r := f.Teller.News(ref, bankrail.CallbackPath, nil)
 			r.Header.Del(bank.HeaderSignature)
 			return r
 		}, 401},
 		"X066 another body under the signature": {func(f functions, ref string) *http.Request {
-			r := f.Teller.News(ref, settle.CallbackPath, nil)
+			r := f.Teller.News(ref, bankrail.CallbackPath, nil)
 			r.Body = http.NoBody
-			other := httptest.NewRequest(http.MethodPost, settle.CallbackPath, strings.NewReader(`{"status":"paid"}`))
+			other := httptest.NewRequest(http.MethodPost, bankrail.CallbackPath, strings.NewReader(`{"status":"paid"}`))
 			other.Header = r.Header
 			return other
 		}, 401},
 		"X067 301 s old": {func(f functions, ref string) *http.Request {
-			r := f.Teller.News(ref, settle.CallbackPath, nil)
+			r := f.Teller.News(ref, bankrail.CallbackPath, nil)
 			f.Wait(301 * time.Second)
 			return r
 		}, 401},
 		"X067 301 s ahead": {func(f functions, ref string) *http.Request {
-			return f.Teller.Signed(settle.CallbackPath, f.Now().Add(301*time.Second), []byte(`{}`))
+			return f.Teller.Signed(bankrail.CallbackPath, f.Now().Add(301*time.Second), []byte(`{}`))
 		}, 401},
 		"B06 exactly 300 s old": {func(f functions, ref string) *http.Request {
-			r := f.Teller.News(ref, settle.CallbackPath, nil)
+			r := f.Teller.News(ref, bankrail.CallbackPath, nil)
 			f.Wait(300 * time.Second)
 			return r
 		}, 200},
 		"X069 signed for another path": {func(f functions, ref string) *http.Request {
 			r := f.Teller.News(ref, "/v1/callbacks/wxpay", nil)
-			r.URL.Path, r.RequestURI = settle.CallbackPath, settle.CallbackPath
+			r.URL.Path, r.RequestURI = bankrail.CallbackPath, bankrail.CallbackPath
 			return r
 		}, 401},
 		"X077 a signature probe": {func(f functions, ref string) *http.Request {
-			r := f.Teller.News(ref, settle.CallbackPath, nil)
+			r := f.Teller.News(ref, bankrail.CallbackPath, nil)
 			r.Header.Set(bank.HeaderSignature, "BANK/SIGNTEST/abc")
 			return r
 		}, 401},
 		"poison": {func(f functions, _ string) *http.Request {
-			return f.Teller.Signed(settle.CallbackPath, f.Now(), []byte(`{"status":"paid","status":"failed"}`))
+			return f.Teller.Signed(bankrail.CallbackPath, f.Now(), []byte(`{"status":"paid","status":"failed"}`))
 		}, 400},
 		"X079 too large": {func(f functions, _ string) *http.Request {
-			return f.Teller.Signed(settle.CallbackPath, f.Now(), bytes.Repeat([]byte(" "), 5<<20))
+			return f.Teller.Signed(bankrail.CallbackPath, f.Now(), bytes.Repeat([]byte(" "), 5<<20))
 		}, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +160,7 @@ func TestX073ADifferenceFreezesAndNothingMovesByItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, ref := flying(t)
-			if code := f.call(f.Teller.News(ref, settle.CallbackPath, twist)); code != http.StatusOK {
+			if code := f.call(f.Teller.News(ref, bankrail.CallbackPath, twist)); code != http.StatusOK {
 				t.Fatalf("answered %d", code)
 			}
 			frozen(t, f)
@@ -215,7 +217,7 @@ func TestX075FailAfterSuccess(t *testing.T) {
 	t.Parallel()
 	f, ref := paid(t)
 	fail := func(s *bank.Statement) { s.Status, s.Code = bank.Failed, "ACCOUNT_CLOSED" }
-	if code := f.call(f.Teller.News(ref, settle.CallbackPath, fail)); code != http.StatusOK {
+	if code := f.call(f.Teller.News(ref, bankrail.CallbackPath, fail)); code != http.StatusOK {
 		t.Fatalf("answered %d", code)
 	}
 	if f.Alarms[payout.AlarmContradicted] != 1 {
@@ -230,7 +232,7 @@ func TestX075FailAfterSuccess(t *testing.T) {
 	// Should the bank stand by its second word, people look; the ledger stays.
 	f.Teller.Overrule(ref, Verdict{Status: bank.Failed, Code: "ACCOUNT_CLOSED"})
 	f.Wait(time.Minute)
-	f.call(f.Teller.News(ref, settle.CallbackPath, nil))
+	f.call(f.Teller.News(ref, bankrail.CallbackPath, nil))
 	f.Rest(10, f.handlers)
 	if p := f.Payout(); p.State != payout.Paid || !f.Head().Held() {
 		t.Errorf("%s, held %v", p.State, f.Head().Held())
@@ -253,7 +255,7 @@ func TestMoneyUnderAnEarlierReferenceStopsEverything(t *testing.T) {
 		t.Fatalf("%d attempts in state %s", len(p.Attempts), p.State)
 	}
 	f.Teller.Overrule(p.Attempts[0].Reference, Verdict{Status: bank.Paid})
-	f.call(f.Teller.News(p.Attempts[0].Reference, settle.CallbackPath, nil))
+	f.call(f.Teller.News(p.Attempts[0].Reference, bankrail.CallbackPath, nil))
 	if got := f.Payout(); got.State != payout.Frozen {
 		t.Errorf("two payments are possible, and it is %s", got.State)
 	}
@@ -264,11 +266,11 @@ func TestNewsOfAPaymentThatIsNotOursIsParked(t *testing.T) {
 	f, ref := flying(t)
 	strange := func(s *bank.Statement) { s.Reference = "nobodys" }
 	for range 3 {
-		if code := f.call(f.Teller.News(ref, settle.CallbackPath, strange)); code != http.StatusOK {
+		if code := f.call(f.Teller.News(ref, bankrail.CallbackPath, strange)); code != http.StatusOK {
 			t.Fatalf("answered %d", code)
 		}
 	}
-	page, err := f.Store.Query(t.Context(), table.Query{PK: settle.Parked})
+	page, err := f.Store.Query(t.Context(), table.Query{PK: settle.Parked(award.Bank)})
 	if err != nil || len(page.Items) != 1 || !bytes.Contains(page.Items[0].Body, []byte("nobodys")) {
 		t.Errorf("parked %v, %v", page.Items, err)
 	}
@@ -409,7 +411,7 @@ func TestACallbackWeCannotStoreIsSentAgain(t *testing.T) {
 			t.Parallel()
 			f, ref := flying(t)
 			f = start(c(f).Room)
-			if code := f.call(f.Teller.News(ref, settle.CallbackPath, nil)); code < 500 {
+			if code := f.call(f.Teller.News(ref, bankrail.CallbackPath, nil)); code < 500 {
 				t.Errorf("answered %d to what was not stored", code)
 			}
 		})
@@ -419,7 +421,7 @@ func TestACallbackWeCannotStoreIsSentAgain(t *testing.T) {
 		f := start(New(t, NewFate(map[int]Doom{4: Lost})))
 		f.Rest(1, map[work.Queue]queue.Handler{work.Pay: f.handlers[work.Pay]})
 		ref := f.Payout().Attempts[0].Reference
-		if code := f.call(f.Teller.News(ref, settle.CallbackPath, func(s *bank.Statement) { s.Reference = "nobodys" })); code < 500 {
+		if code := f.call(f.Teller.News(ref, bankrail.CallbackPath, func(s *bank.Statement) { s.Reference = "nobodys" })); code < 500 {
 			t.Errorf("answered %d", code)
 		}
 	})
@@ -428,8 +430,8 @@ func TestACallbackWeCannotStoreIsSentAgain(t *testing.T) {
 func TestParkedNewsNamesAmountAndReferenceOnly(t *testing.T) {
 	t.Parallel()
 	f, ref := flying(t)
-	f.call(f.Teller.News(ref, settle.CallbackPath, func(s *bank.Statement) { s.Reference = "nobodys" }))
-	page, err := f.Store.Query(t.Context(), table.Query{PK: settle.Parked})
+	f.call(f.Teller.News(ref, bankrail.CallbackPath, func(s *bank.Statement) { s.Reference = "nobodys" }))
+	page, err := f.Store.Query(t.Context(), table.Query{PK: settle.Parked(award.Bank)})
 	if err != nil || len(page.Items) != 1 {
 		t.Fatal(page, err)
 	}

@@ -13,13 +13,15 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/outside"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -28,7 +30,7 @@ import (
 // Deps is everything this function needs from the world.
 type Deps struct {
 	Table   table.Store
-	Bank    *bank.Client
+	Rails   rail.Set
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
@@ -37,10 +39,7 @@ type Deps struct {
 // saving is how long storing an answer may take after the request itself is over.
 const saving = 10 * time.Second
 
-var (
-	actor    = event.Actor{Kind: event.System, ID: "settle"}
-	provider = event.Actor{Kind: event.Provider, ID: "bank"}
-)
+var actor = event.Actor{Kind: event.System, ID: "settle"}
 
 // Handle asks about the payout that one message names, if it is to be asked about.
 func Handle(d Deps) queue.Handler {
@@ -59,14 +58,18 @@ func Handle(d Deps) queue.Handler {
 
 func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 	current, ok := p.Current()
-	if !ok || !p.Asks() || d.Now().Before(p.Next) {
-		return nil // final, not claimed, with pay, or not yet
+	line, ours := d.Rails[p.Award.Rail]
+	if !ok || !ours || !p.Asks() || d.Now().Before(p.Next) {
+		return nil // final, not claimed, with pay, not yet, or over a rail that is not in use
 	}
-	r := d.Bank.Query(ctx, current.Reference)
-	if r.Status == bank.Refused {
-		d.alarm(ctx, p, "bank-line-refused")
+	if admitted, err := line.Admit(ctx, rail.Asking); err != nil || !admitted {
+		return err // the provider's limit for all of us is used up: it stays owed
 	}
-	o, err := payout.Step(p, payout.Answer{Said: answered(r)}, actor, d.Now())
+	heard := line.Query(ctx, current.Reference)
+	if heard.Alarm != "" {
+		d.alarm(ctx, p, heard.Alarm)
+	}
+	o, err := payout.Step(p, payout.Answer{Said: heard.Said}, actor, d.Now())
 	if err != nil {
 		return err
 	}
@@ -88,63 +91,38 @@ func (d Deps) alarm(ctx context.Context, p payout.Payout, code string) {
 	d.Log.ErrorContext(ctx, "payout needs a person", "code", code, "application", p.Award.Application, "award", p.Award.ID, "state", string(p.State))
 }
 
-// answered frees what the bank answered to our question from its protocol.
-func answered(r bank.Result) payout.Said {
-	s := payout.Said{Reference: r.Reference, AmountFen: r.AmountFen, Payee: r.PayeeDigest, At: r.BankTime, Code: r.Code, Evidence: r.Evidence}
-	action := bank.Meaning(r.Code)
-	switch {
-	case action == bank.Freeze:
-		s.Word = payout.Conflict
-	case r.Status == bank.Failed && action == bank.Pause:
-		s.Word = payout.Short
-	case r.Status == bank.Failed && r.Retryable:
-		s.Word = payout.Retryable
-	default:
-		s.Word = word(r.Status)
-	}
-	return s
-}
-
-func word(s bank.Status) payout.Word {
-	switch s {
-	case bank.Accepted, bank.Processing:
-		return payout.Processing
-	case bank.Paid:
-		return payout.Succeeded
-	case bank.Failed:
-		return payout.Declined
-	case bank.Returned:
-		return payout.SentBack
-	case bank.NotFound:
-		return payout.NotFound
-	default:
-		return payout.Silence
-	}
-}
-
-// CallbackPath is where the bank sends its news. The signature covers it.
-const CallbackPath = "/v1/callbacks/bank"
-
 // Routes are what settle answers.
 func Routes(d Deps) []httpapi.Route {
-	return []httpapi.Route{
-		httpapi.Raw(http.MethodPost+" "+CallbackPath, httpapi.Options{Caller: httpapi.Provider, MaxBody: outside.DefaultLimit}, d.callback),
-	}
+	return []httpapi.Route{d.listen(award.Bank, bankrail.CallbackPath)}
+}
+
+// listen is the route of one rail's callbacks. It is there whether or not the rail
+// is in use, so that the routes are the same everywhere.
+func (d Deps) listen(name award.Rail, path string) httpapi.Route {
+	return httpapi.Raw(http.MethodPost+" "+path, httpapi.Options{Caller: httpapi.Provider, MaxBody: outside.DefaultLimit},
+		func(ctx context.Context, call httpapi.RawCall) (httpapi.RawAnswer, error) {
+			line, ours := d.Rails[name]
+			if !ours {
+				return httpapi.RawAnswer{}, rail.ErrNoCallback
+			}
+			return d.callback(ctx, line, call)
+		})
 }
 
 // tries bounds how often a callback starts again because the payout moved.
 const tries = 5
 
-// callback takes the bank's news. 200 says that it is stored and will be acted
-// on; anything else makes the bank send it again.
-func (d Deps) callback(ctx context.Context, call httpapi.RawCall) (httpapi.RawAnswer, error) {
-	news, err := d.Bank.ParseCallback(http.MethodPost, CallbackPath, call.Header, call.Raw)
+// callback takes a provider's news. 200 says that it is stored and will be acted
+// on; anything else makes the provider send it again.
+func (d Deps) callback(ctx context.Context, line rail.Rail, call httpapi.RawCall) (httpapi.RawAnswer, error) {
+	facts := line.Facts()
+	news, err := line.Read(http.MethodPost, facts.CallbackPath, call.Header, call.Raw)
 	if err != nil {
-		d.Metrics.Count("bank_callback_refused", 1, telemetry.Label{Name: "code", Value: fault.Of(err).Code})
+		d.Metrics.Count(string(facts.Rail)+"_callback_refused", 1, telemetry.Label{Name: "code", Value: fault.Of(err).Code})
 		return httpapi.RawAnswer{}, err
 	}
 	for range tries {
-		done, err := d.take(ctx, news)
+		done, err := d.take(ctx, facts.Rail, news)
 		if err != nil {
 			return httpapi.RawAnswer{}, err
 		}
@@ -156,19 +134,19 @@ func (d Deps) callback(ctx context.Context, call httpapi.RawCall) (httpapi.RawAn
 }
 
 // take stores one piece of news, once. done is false when the payout moved meanwhile.
-func (d Deps) take(ctx context.Context, news bank.Callback) (done bool, err error) {
-	seen := seenKey(news.ID)
+func (d Deps) take(ctx context.Context, name award.Rail, news rail.News) (done bool, err error) {
+	seen := seenKey(name, news.ID)
 	if _, twice, err := d.Table.Get(ctx, seen); err != nil || twice {
 		return twice, err
 	}
 	p, err := payout.ByReference(ctx, d.Table, news.Reference)
 	if errors.Is(err, payout.ErrNotFound) {
-		return d.park(ctx, news)
+		return d.park(ctx, name, news)
 	}
 	if err != nil {
 		return false, err
 	}
-	o, err := payout.Step(p, payout.News{Said: told(news)}, provider, d.Now())
+	o, err := payout.Step(p, payout.News{Said: news.Said}, event.Actor{Kind: event.Provider, ID: string(name)}, d.Now())
 	if err != nil {
 		return false, err
 	}
@@ -183,31 +161,33 @@ func (d Deps) take(ctx context.Context, news bank.Callback) (done bool, err erro
 	return err == nil, err
 }
 
-func seenKey(id string) table.Key { return table.Key{PK: "CALLBACK#bank#" + id, SK: "SEEN"} }
+func seenKey(name award.Rail, id string) table.Key {
+	return table.Key{PK: "CALLBACK#" + string(name) + "#" + id, SK: "SEEN"}
+}
 
 // parked is news about a reference that is not ours, kept for a person.
 type parked struct {
-	Reference string    `json:"reference"`
-	Says      string    `json:"says"`
-	AmountFen int64     `json:"amount_fen"`
-	Code      string    `json:"code,omitempty"`
-	BankTime  time.Time `json:"bank_time"`
-	Evidence  string    `json:"evidence"`
-	At        time.Time `json:"at"`
+	Reference string      `json:"reference"`
+	Says      payout.Word `json:"says"`
+	AmountFen int64       `json:"amount_fen"`
+	Code      string      `json:"code,omitempty"`
+	BankTime  time.Time   `json:"bank_time"`
+	Evidence  string      `json:"evidence"`
+	At        time.Time   `json:"at"`
 }
 
-// Parked is the partition of news about references that are not ours: somebody
-// may have paid with our keys. It is never dropped.
-const Parked = "PARKED#bank"
+// Parked is the partition of a rail's news about references that are not ours:
+// somebody may have paid with our keys. It is never dropped.
+func Parked(name award.Rail) string { return "PARKED#" + string(name) }
 
-func (d Deps) park(ctx context.Context, news bank.Callback) (bool, error) {
-	body, err := json.Marshal(parked{news.Reference, string(news.Says), int64(news.AmountFen), news.Code, news.BankTime, news.Evidence, d.Now()})
+func (d Deps) park(ctx context.Context, name award.Rail, news rail.News) (bool, error) {
+	body, err := json.Marshal(parked{news.Reference, news.Word, int64(news.AmountFen), news.Code, news.At, news.Evidence, d.Now()})
 	if err != nil {
 		return false, fmt.Errorf("settle: %w", err)
 	}
 	err = d.Table.Transact(ctx,
-		table.Put{Item: table.Item{Key: table.Key{PK: Parked, SK: news.ID}, Version: 1, Body: body}},
-		table.Put{Item: table.Item{Key: seenKey(news.ID), Version: 1}})
+		table.Put{Item: table.Item{Key: table.Key{PK: Parked(name), SK: news.ID}, Version: 1, Body: body}},
+		table.Put{Item: table.Item{Key: seenKey(name, news.ID), Version: 1}})
 	if _, moved := errors.AsType[*table.ConditionError](err); moved {
 		return false, nil
 	}
@@ -215,12 +195,6 @@ func (d Deps) park(ctx context.Context, news bank.Callback) (bool, error) {
 		return false, err
 	}
 	d.Metrics.Count("payout_alarm", 1, telemetry.Label{Name: "code", Value: "callback-unknown-reference"})
-	d.Log.ErrorContext(ctx, "the bank speaks of a payment that is not ours", "reference", news.Reference)
+	d.Log.ErrorContext(ctx, "a provider speaks of a payment that is not ours", "rail", string(name), "reference", news.Reference)
 	return true, nil
-}
-
-// told frees the bank's news from its protocol.
-func told(c bank.Callback) payout.Said {
-	return payout.Said{Word: word(c.Says), Reference: c.Reference, AmountFen: c.AmountFen, Payee: c.PayeeDigest,
-		At: c.BankTime, Code: c.Code, Evidence: c.Evidence}
 }

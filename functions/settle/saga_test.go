@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/payout"
 	. "github.com/doudi-aid/doudi/shared/payout/payouttest"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -27,9 +28,9 @@ type functions struct {
 }
 
 func start(r *Room) functions {
-	d := settle.Deps{Table: r.Table, Bank: r.Bank, Now: r.Now, Metrics: r, Log: r.Logger()}
+	d := settle.Deps{Table: r.Table, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: r.Logger()}
 	return functions{r, map[work.Queue]queue.Handler{
-		work.Pay:    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Bank: r.Bank, Now: r.Now, Metrics: r, Log: r.Logger()}),
+		work.Pay:    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: r.Logger()}),
 		work.Settle: settle.Handle(d),
 	}, httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, settle.Routes(d)...)}
 }
@@ -53,7 +54,7 @@ func (f functions) talk(c chatter) {
 	for _, ref := range f.Teller.References() {
 		n := map[chatter]int{"once": 1, "twice": 2}[c]
 		for range n {
-			f.call(f.Teller.News(ref, settle.CallbackPath, settled))
+			f.call(f.Teller.News(ref, bankrail.CallbackPath, settled))
 		}
 	}
 }
@@ -228,7 +229,7 @@ func TestAPlainLife(t *testing.T) {
 	r.Wait(72 * 60 * 60 * 1e9)
 	ref := r.Payout().Attempts[0].Reference
 	r.Teller.SendBack(ref)
-	if code := f.call(r.Teller.News(ref, settle.CallbackPath, nil)); code != http.StatusOK {
+	if code := f.call(r.Teller.News(ref, bankrail.CallbackPath, nil)); code != http.StatusOK {
 		t.Errorf("callback answered %d", code)
 	}
 	r.Rest(10, f.handlers)

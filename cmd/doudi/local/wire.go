@@ -28,6 +28,8 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/sms"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/wxapp"
@@ -121,6 +123,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
+	rails := rail.Of(bankrail.New(line))
 	routes := slices.Concat(
 		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
 			Staff: localStaff{s}, Now: s.now}),
@@ -128,7 +131,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
 			Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp}),
-		settle.Routes(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
 	)
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err
@@ -140,8 +143,8 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Release: func(ctx context.Context, id string) (bool, error) {
 				return envelope.Release(ctx, office, s.calendar, id, s.now())
 			}}),
-		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
-		"settle": settle.Handle(settle.Deps{Table: s.Table, Bank: line, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"settle": settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
 			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: Templates(), Page: "pages/case/case?id=", Log: s.log},
 			notice.SMS:    notify.SMS{Client: text, Log: s.log}}}),

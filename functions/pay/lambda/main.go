@@ -7,6 +7,8 @@ import (
 	"github.com/doudi-aid/doudi/functions/pay"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
+	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 )
 
 func main() { deployed.Main(run) }
@@ -20,6 +22,6 @@ func run(ctx context.Context, w *deployed.World) error {
 	if err != nil {
 		return err
 	}
-	w.Work(pay.Handle(pay.Deps{Table: w.Table, Box: box, Bank: line, Now: w.Now, Metrics: w.Metrics, Log: w.Log}))
+	w.Work(pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rail.Of(bankrail.New(line)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}))
 	return nil
 }

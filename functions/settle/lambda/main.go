@@ -8,6 +8,8 @@ import (
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
+	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 )
 
 func main() { deployed.Main(run) }
@@ -17,7 +19,7 @@ func run(ctx context.Context, w *deployed.World) error {
 	if err != nil {
 		return err
 	}
-	d := settle.Deps{Table: w.Table, Bank: line, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+	d := settle.Deps{Table: w.Table, Rails: rail.Of(bankrail.New(line)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 	w.ServeAndWork(settle.Routes(d), settle.Handle(d))
 	return nil
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
@@ -106,6 +108,9 @@ func (r *Room) BankAt(url string) *bank.Client {
 	}
 	return c
 }
+
+// Rails is the bank as the functions use it.
+func (r *Room) Rails() rail.Set { return rail.Of(bankrail.New(r.Bank)) }
 
 // Slice is the fund's slice that pays.
 func (r *Room) Slice() fund.ID {
