@@ -16,16 +16,17 @@ import (
 	domain "github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/test/caller"
 )
 
 // stage is a whole system on the disk, made for being measured: a world that
 // remembers nothing, a bank that pays at once, no limits on one caller.
 type stage struct {
 	*local.System
-	caller   caller
+	caller   caller.Caller
 	consent  string
-	clerk    caller
-	approver caller
+	clerk    caller.Caller
+	approver caller.Caller
 	next     atomic.Int64 // the next person
 	loaded   int64        // copies stored so far
 }
@@ -40,12 +41,12 @@ func open(ctx context.Context, dir string, change func(*local.Options)) (*stage,
 		return nil, err
 	}
 	st := &stage{System: s}
-	st.caller = caller{base: s.URL, http: &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 256}}}
-	if st.consent, err = st.caller.consentText(ctx); err == nil {
-		st.clerk, err = st.caller.signIn(ctx, "/v1/staff/sessions", "staff:clerk-1", "320400")
+	st.caller = caller.Caller{Base: s.URL, HTTP: &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 256}}}
+	if st.consent, err = st.caller.ConsentText(ctx); err == nil {
+		st.clerk, err = st.caller.SignIn(ctx, "/v1/staff/sessions", "staff:clerk-1", "320400")
 	}
 	if err == nil {
-		st.approver, err = st.caller.signIn(ctx, "/v1/staff/sessions", "staff:approver-1", "320400")
+		st.approver, err = st.caller.SignIn(ctx, "/v1/staff/sessions", "staff:approver-1", "320400")
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -58,7 +59,7 @@ func open(ctx context.Context, dir string, change func(*local.Options)) (*stage,
 // back, the person is told and confirms.
 func (s *stage) one(ctx context.Context) error {
 	n := int(s.next.Add(1))
-	citizen, err := s.caller.signIn(ctx, "/v1/sessions", fmt.Sprintf("wx:bench-%d", n), "")
+	citizen, err := s.caller.SignIn(ctx, "/v1/sessions", fmt.Sprintf("wx:bench-%d", n), "")
 	if err != nil {
 		return err
 	}
@@ -74,10 +75,10 @@ func (s *stage) one(ctx context.Context) error {
 		ProposalVersion int64 `json:"proposal_version"`
 		AmountFen       int64 `json:"amount_fen"`
 	}
-	if err := s.clerk.do(ctx, http.MethodPost, path+"/proposals", "p"+id, map[string]any{}, &proposed); err != nil {
+	if err := s.clerk.Do(ctx, http.MethodPost, path+"/proposals", "p"+id, map[string]any{}, &proposed); err != nil {
 		return err
 	}
-	if err := s.approver.do(ctx, http.MethodPost, path+"/approvals", "a"+id, proposed, nil); err != nil {
+	if err := s.approver.Do(ctx, http.MethodPost, path+"/approvals", "a"+id, proposed, nil); err != nil {
 		return err
 	}
 	if err := s.until(ctx, func() (bool, error) {
@@ -86,14 +87,14 @@ func (s *stage) one(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("payment: %w", err)
 	}
-	return citizen.do(ctx, http.MethodPost, "/v1/applications/"+id+"/receipts", "r"+id, map[string]any{"award": "01", "answer": "received"}, nil)
+	return citizen.Do(ctx, http.MethodPost, "/v1/applications/"+id+"/receipts", "r"+id, map[string]any{"award": "01", "answer": "received"}, nil)
 }
 
-func (s *stage) submit(ctx context.Context, citizen caller, n int) (string, error) {
+func (s *stage) submit(ctx context.Context, citizen caller.Caller, n int) (string, error) {
 	var a struct {
 		ID string `json:"id"`
 	}
-	err := citizen.do(ctx, http.MethodPost, "/v1/applications", fmt.Sprintf("bench-%d", n), application(n, s.consent), &a)
+	err := citizen.Do(ctx, http.MethodPost, "/v1/applications", fmt.Sprintf("bench-%d", n), caller.Application(n, s.consent), &a)
 	return a.ID, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/work"
+	"github.com/doudi-aid/doudi/test/caller"
 )
 
 // lifecycles measures whole cases twice in one run: with a thousand
@@ -86,7 +87,7 @@ func (s *stage) load(ctx context.Context, n int) error {
 // sample applies once and reads what that stored.
 func (s *stage) sample(ctx context.Context) ([]table.Item, error) {
 	n := int(s.next.Add(1))
-	citizen, err := s.caller.signIn(ctx, "/v1/sessions", fmt.Sprintf("wx:bench-%d", n), "")
+	citizen, err := s.caller.SignIn(ctx, "/v1/sessions", fmt.Sprintf("wx:bench-%d", n), "")
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +132,9 @@ func applies(ctx context.Context, o options) error {
 		return err
 	}
 	defer s.Close()
-	people := make([]caller, 8192)
+	people := make([]caller.Caller, 8192)
 	for i := range people {
-		if people[i], err = s.caller.signIn(ctx, "/v1/sessions", fmt.Sprintf("wx:apply-%d", i), ""); err != nil {
+		if people[i], err = s.caller.SignIn(ctx, "/v1/sessions", fmt.Sprintf("wx:apply-%d", i), ""); err != nil {
 			return err
 		}
 	}
