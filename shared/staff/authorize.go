@@ -45,6 +45,11 @@ const (
 	CloseEnvelope   Action = "close_envelope"
 	Call            Action = "call"
 	AnswerAppeal    Action = "answer_appeal"
+	ListBrakes      Action = "list_brakes"
+	PullBrake       Action = "pull_brake"
+	SecondBrake     Action = "second_brake"
+	AskLift         Action = "ask_lift"
+	LiftBrake       Action = "lift_brake"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -57,6 +62,7 @@ const (
 	SecondStep    Group = "second_step"    // completes what another person began
 	MovesMoney    Group = "moves_money"    // lets money come nearer to leaving
 	OnPayment     Group = "on_payment"     // is about a payment already decided
+	Brakes        Group = "brakes"         // stops or frees money, which supervisors may too
 )
 
 // groups says which groups each action is in.
@@ -83,12 +89,18 @@ var groups = map[Action][]Group{
 	CloseEnvelope:   {Act},
 	Call:            {Act, OnApplication},
 	AnswerAppeal:    {Act, OnApplication, SecondStep},
+	ListBrakes:      nil,
+	PullBrake:       {Brakes},
+	SecondBrake:     {Brakes, SecondStep},
+	AskLift:         {Brakes, SecondStep},
+	LiftBrake:       {Brakes, SecondStep},
 }
 
 // Actions lists every action.
 func Actions() []Action {
 	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
-		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal}
+		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal,
+		ListBrakes, PullBrake, SecondBrake, AskLift, LiftBrake}
 }
 
 // Request is one question: may Staff do Action here and now?

@@ -85,6 +85,11 @@ func papersPlace(id string) seal.Place {
 // people is every reference of the person.
 func (s Staff) people() []string { return append([]string{s.Person}, s.persons...) }
 
+// Persons is every reference that the person of s is known by; see Known.
+func (s Staff) Persons() []string {
+	return slices.DeleteFunc(s.people(), func(ref string) bool { return ref == "" })
+}
+
 // Concerned reports whether s is, lives with, files for, or has declared kin
 // among, the people of a.
 func (s Staff) Concerned(a application.Application) bool {
