@@ -1,22 +1,28 @@
-// Package doudi holds template.yaml, the one place where routes, queues, the
-// stream and the schedule are written down, and reads from it what a server
-// needs to know. It refuses to know what the functions do.
+// Package doudi holds template.yaml and the stacks of infra/ nested in it, the one
+// place where routes, queues, the stream and the schedules are written down, and
+// reads from them what a server needs to know. It refuses to know what the
+// functions do.
 package doudi
 
 import (
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 )
 
-//go:embed template.yaml
-var templateYAML []byte
+//go:embed template.yaml infra/*.yaml
+var stack embed.FS
+
+// Root is the template of the root stack; the paths in it lead to those nested in it.
+const Root = "template.yaml"
 
 // Template is the wiring of the whole system.
 type Template struct {
@@ -64,7 +70,11 @@ type Queue struct {
 }
 
 // Load reads the template this program was built with.
-func Load() (*Template, error) { return Parse(templateYAML) }
+func Load() (*Template, error) { return Parse(stack) }
+
+// Stack is the template this program was built with: Root, and what is nested in
+// it under infra/.
+func Stack() fs.FS { return stack }
 
 // document is the part of a SAM template that is read here. Whatever may be an
 // intrinsic function stays a node.
@@ -74,10 +84,29 @@ type document struct {
 			Environment environmentForm `yaml:"Environment"`
 		} `yaml:"Function"`
 	} `yaml:"Globals"`
-	Resources map[string]struct {
-		Type       string    `yaml:"Type"`
-		Properties yaml.Node `yaml:"Properties"`
-	} `yaml:"Resources"`
+	Parameters map[string]struct {
+		Default string `yaml:"Default"`
+	} `yaml:"Parameters"`
+	Resources map[string]resourceForm `yaml:"Resources"`
+	Outputs   map[string]struct {
+		Value yaml.Node `yaml:"Value"`
+	} `yaml:"Outputs"`
+}
+
+type resourceForm struct {
+	Type       string    `yaml:"Type"`
+	Properties yaml.Node `yaml:"Properties"`
+}
+
+type nestedForm struct {
+	TemplateURL string               `yaml:"TemplateURL"`
+	Parameters  map[string]yaml.Node `yaml:"Parameters"`
+}
+
+// nested is one stack in another.
+type nested struct {
+	document
+	parameters map[string]yaml.Node // what the root gives it
 }
 
 type functionForm struct {
@@ -109,7 +138,7 @@ type eventForm struct {
 		Queue     yaml.Node `yaml:"Queue"`
 		BatchSize int       `yaml:"BatchSize"`
 		Scaling   struct {
-			Maximum int `yaml:"MaximumConcurrency"`
+			Maximum yaml.Node `yaml:"MaximumConcurrency"`
 		} `yaml:"ScalingConfig"`
 		Parallel int  `yaml:"ParallelizationFactor"`
 		Bisect   bool `yaml:"BisectBatchOnFunctionError"`
@@ -136,37 +165,133 @@ type queueForm struct {
 	} `yaml:"RedrivePolicy"`
 }
 
-// Parse reads a template, and reports everything in it that a server could not
-// run: a queue nobody reads, a route written twice, an unknown kind of event.
-func Parse(raw []byte) (*Template, error) {
-	var doc document
-	if err := yaml.Unmarshal(raw, &doc); err != nil {
-		return nil, fmt.Errorf("template: %w", err)
+type ruleForm struct {
+	Schedule string `yaml:"ScheduleExpression"`
+	Targets  []struct {
+		To yaml.Node `yaml:"Arn"`
+	} `yaml:"Targets"`
+}
+
+// reader is a root stack while it is read.
+type reader struct {
+	*Template
+	root   document
+	stacks map[string]nested    // by the logical id in the root
+	names  map[string]string    // of functions, by their logical id
+	rules  map[string]yaml.Node // schedules in nested stacks, by stack and logical id
+}
+
+// Parse reads the root stack of files and what is nested in it, and reports
+// everything in it that a server could not run: a queue nobody reads, a route
+// written twice, an unknown kind of event.
+func Parse(files fs.FS) (*Template, error) {
+	root, err := read(files, Root)
+	if err != nil {
+		return nil, err
 	}
-	t := &Template{Functions: map[string]Function{}, Queues: map[string]Queue{}}
+	r := &reader{Template: &Template{Functions: map[string]Function{}, Queues: map[string]Queue{}}, root: root,
+		stacks: map[string]nested{}, names: map[string]string{}, rules: map[string]yaml.Node{}}
 	var problems []error
-	for id, r := range doc.Resources {
-		var err error
-		switch r.Type {
-		case "AWS::Serverless::Function":
-			err = t.addFunction(r.Properties, doc.Globals.Function.Environment)
-		case "AWS::SQS::Queue":
-			err = t.addQueue(id, r.Properties)
-		}
+	failed := func(where string, err error) {
 		if err != nil {
-			problems = append(problems, fmt.Errorf("template: %s: %w", id, err))
+			problems = append(problems, fmt.Errorf("template: %s: %w", where, err))
 		}
 	}
-	problems = append(problems, t.check()...)
+	for id, one := range root.Resources {
+		if one.Type == "AWS::CloudFormation::Stack" {
+			failed(id, r.nest(files, id, one.Properties))
+		}
+	}
+	for id, one := range root.Resources {
+		failed(id, r.add(id, id, one))
+	}
+	for stack, in := range r.stacks {
+		for id, one := range in.Resources {
+			if one.Type == "AWS::Serverless::Function" {
+				failed(stack+"."+id, errors.New("a function stands in the root, where its routes can reach the API"))
+				continue
+			}
+			failed(stack+"."+id, r.add(stack+"."+id, id, one))
+		}
+	}
+	for id, rule := range r.rules {
+		failed(id, r.addRule(id, rule))
+	}
+	problems = append(problems, r.check()...)
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	return t, nil
+	return r.Template, nil
 }
 
-func (t *Template) addFunction(properties yaml.Node, globals environmentForm) error {
-	var form functionForm
+func read(files fs.FS, name string) (document, error) {
+	var doc document
+	raw, err := fs.ReadFile(files, name)
+	if err == nil {
+		err = yaml.Unmarshal(raw, &doc)
+	}
+	if err != nil {
+		return doc, fmt.Errorf("template: %s: %w", name, err)
+	}
+	return doc, nil
+}
+
+// nest reads a stack that is nested in the root.
+func (r *reader) nest(files fs.FS, id string, properties yaml.Node) error {
+	var form nestedForm
 	if err := properties.Decode(&form); err != nil {
+		return err
+	}
+	doc, err := read(files, form.TemplateURL)
+	if err != nil {
+		return err
+	}
+	r.stacks[id] = nested{doc, form.Parameters}
+	return nil
+}
+
+func (r *reader) add(where, id string, one resourceForm) error {
+	switch one.Type {
+	case "AWS::Serverless::Function":
+		return r.addFunction(id, one.Properties)
+	case "AWS::SQS::Queue":
+		return r.addQueue(id, one.Properties)
+	case "AWS::Events::Rule":
+		r.rules[where] = one.Properties
+	}
+	return nil
+}
+
+// addRule is a schedule that stands beside its function, in a nested stack.
+func (r *reader) addRule(where string, properties yaml.Node) error {
+	var form ruleForm
+	if err := properties.Decode(&form); err != nil {
+		return err
+	}
+	every, err := rate(form.Schedule)
+	if err != nil {
+		return err
+	}
+	stack, _, _ := strings.Cut(where, ".")
+	for _, t := range form.Targets {
+		id, _, _ := strings.Cut(r.stacks[stack].parameters[t.To.Value].Value, ".") // !Ref SweepArn, given as !Ref Sweep.Alias
+		f, known := r.Functions[r.names[id]]
+		if !known {
+			return fmt.Errorf("%s is not a function", t.To.Value)
+		}
+		if f.Schedule != 0 {
+			return fmt.Errorf("%s has two schedules", r.names[id])
+		}
+		f.Schedule = every
+		r.Functions[r.names[id]] = f
+	}
+	return nil
+}
+
+func (r *reader) addFunction(id string, properties yaml.Node) error {
+	var form functionForm
+	err := properties.Decode(&form)
+	if err != nil {
 		return err
 	}
 	name, ok := strings.CutSuffix(path.Base(form.CodeURI), ".zip")
@@ -174,7 +299,7 @@ func (t *Template) addFunction(properties yaml.Node, globals environmentForm) er
 		return fmt.Errorf("CodeUri %q is not a zip", form.CodeURI)
 	}
 	f := Function{Timeout: time.Duration(form.Timeout) * time.Second, Settings: map[string]string{}}
-	globals.settings(f.Settings)
+	r.root.Globals.Function.Environment.settings(f.Settings)
 	form.Environment.settings(f.Settings)
 	for event, e := range form.Events {
 		p := e.Properties
@@ -182,11 +307,14 @@ func (t *Template) addFunction(properties yaml.Node, globals environmentForm) er
 		case "HttpApi":
 			f.Routes = append(f.Routes, Route{p.Method, p.Path})
 		case "SQS":
-			f.Queue, f.Batch, f.Parallel = queueName(target(p.Queue)), p.BatchSize, p.Scaling.Maximum
+			f.Queue, f.Batch = queueName(r.target(p.Queue)), p.BatchSize
+			if f.Parallel, err = r.number(p.Scaling.Maximum); err != nil {
+				return fmt.Errorf("%s: %w", event, err)
+			}
 		case "DynamoDB":
 			f.Stream = true
 			f.Changes = Changes{Batch: p.BatchSize, Parallel: max(1, p.Parallel), Bisect: p.Bisect, Retries: p.Retries,
-				MaxAge: time.Duration(p.MaxAge) * time.Second, Dead: target(p.Destination.OnFailure.To)}
+				MaxAge: time.Duration(p.MaxAge) * time.Second, Dead: r.target(p.Destination.OnFailure.To)}
 			for _, one := range p.Filter.Filters {
 				f.Changes.Filters = append(f.Changes.Filters, one.Pattern)
 			}
@@ -203,12 +331,13 @@ func (t *Template) addFunction(properties yaml.Node, globals environmentForm) er
 	slices.SortFunc(f.Routes, func(a, b Route) int {
 		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
 	})
-	t.Functions[name] = f
+	r.Functions[name] = f
+	r.names[id] = name
 	return nil
 }
 
 // addQueue keeps queues of work; a queue of dead letters has none of its own.
-func (t *Template) addQueue(id string, properties yaml.Node) error {
+func (r *reader) addQueue(id string, properties yaml.Node) error {
 	var form queueForm
 	if err := properties.Decode(&form); err != nil {
 		return err
@@ -216,10 +345,10 @@ func (t *Template) addQueue(id string, properties yaml.Node) error {
 	if form.RedrivePolicy == nil {
 		return nil
 	}
-	t.Queues[queueName(id)] = Queue{
+	r.Queues[queueName(id)] = Queue{
 		Visibility: time.Duration(form.VisibilityTimeout) * time.Second,
 		MaxReceive: form.RedrivePolicy.MaxReceive,
-		Dead:       target(form.RedrivePolicy.Dead),
+		Dead:       r.target(form.RedrivePolicy.Dead),
 	}
 	return nil
 }
@@ -227,13 +356,30 @@ func (t *Template) addQueue(id string, properties yaml.Node) error {
 // queueName is what the queue with a logical id carries: "PayQueue" is "pay".
 func queueName(id string) string { return strings.ToLower(strings.TrimSuffix(id, "Queue")) }
 
-// target is the logical id that !GetAtt X.Arn speaks of, or "".
-func target(n yaml.Node) string {
+// target is the logical id that !GetAtt X.Arn speaks of, in a nested stack when it
+// is !GetAtt Stack.Outputs.Name, or "".
+func (r *reader) target(n yaml.Node) string {
 	if n.Tag != "!GetAtt" {
 		return ""
 	}
-	id, _, _ := strings.Cut(n.Value, ".")
+	id, rest, _ := strings.Cut(n.Value, ".")
+	if name, ok := strings.CutPrefix(rest, "Outputs."); ok {
+		value := r.stacks[id].Outputs[name].Value
+		id, _, _ = strings.Cut(value.Value, ".")
+	}
 	return id
+}
+
+// number is n itself, the default of the parameter that n refers to, or 0.
+func (r *reader) number(n yaml.Node) (int, error) {
+	value := n.Value
+	if n.Tag == "!Ref" {
+		value = r.root.Parameters[n.Value].Default
+	}
+	if n.IsZero() {
+		return 0, nil
+	}
+	return strconv.Atoi(value)
 }
 
 // rate reads "rate(1 minute)".

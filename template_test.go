@@ -3,12 +3,14 @@ package doudi_test
 import (
 	"fmt"
 	"go/ast"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -59,44 +61,90 @@ func TestTemplateOfThisProgram(t *testing.T) {
 	}
 }
 
-const goodTemplate = `
+const goodRoot = `
+Parameters:
+  Sends: {Type: Number, Default: 5}
 Resources:
+  Queues: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: infra/queues.yaml}}
+  Clock: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: infra/clock.yaml, Parameters: {PayArn: !Ref Pay.Alias}}}
   Pay:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: dist/pay.zip
       Timeout: 30
       Events:
-        Work: {Type: SQS, Properties: {Queue: !GetAtt PayQueue.Arn, BatchSize: 1}}
+        Work: {Type: SQS, Properties: {Queue: !GetAtt Queues.Outputs.PayArn, BatchSize: 1, ScalingConfig: {MaximumConcurrency: !Ref Sends}}}
         Post: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: /v1/x}}
-        Tick: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
+  Look:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: dist/look.zip
+      Timeout: 30
+      Events:
+        Tick: {Type: Schedule, Properties: {Schedule: rate(2 hours)}}
+`
+
+const goodQueues = `
+Resources:
   PayQueue:
     Type: AWS::SQS::Queue
     Properties: {VisibilityTimeout: 180, RedrivePolicy: {deadLetterTargetArn: !GetAtt PayDead.Arn, maxReceiveCount: 5}}
   PayDead: {Type: AWS::SQS::Queue, Properties: {MessageRetentionPeriod: 1}}
+Outputs:
+  PayArn: {Value: !GetAtt PayQueue.Arn}
+  DeadArn: {Value: !GetAtt PayDead.Arn}
+`
+
+const goodClock = `
+Parameters:
+  PayArn: {Type: String}
+Resources:
+  Tick:
+    Type: AWS::Events::Rule
+    Properties: {ScheduleExpression: rate(5 minutes), Targets: [{Id: pay, Arn: !Ref PayArn}]}
 `
 
 func TestTemplatesThatCannotRun(t *testing.T) {
-	if _, err := doudi.Parse([]byte(goodTemplate)); err != nil {
+	stack := func(old, becomes string) (fs.FS, bool) {
+		files, fits := fstest.MapFS{}, false
+		for name, body := range map[string]string{doudi.Root: goodRoot, "infra/queues.yaml": goodQueues, "infra/clock.yaml": goodClock} {
+			fits = fits || strings.Contains(body, old)
+			files[name] = &fstest.MapFile{Data: []byte(strings.Replace(body, old, becomes, 1))}
+		}
+		return files, fits
+	}
+	good, _ := stack("x", "x")
+	template, err := doudi.Parse(good)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if f := template.Functions["pay"]; f.Queue != "pay" || f.Parallel != 5 || f.Schedule != 5*time.Minute || template.Functions["look"].Schedule != 2*time.Hour {
+		t.Errorf("read as %+v", template.Functions)
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
 		"queue_shown_again_too_early": {"VisibilityTimeout: 180", "VisibilityTimeout: 179", "six times"},
-		"queue_nobody_reads":          {"!GetAtt PayQueue.Arn, BatchSize", "!GetAtt PayDead.Arn, BatchSize", "nobody reads queue pay"},
+		"queue_nobody_reads":          {"Outputs.PayArn, BatchSize", "Outputs.DeadArn, BatchSize", "nobody reads queue pay"},
+		"output_that_is_not_there":    {"Outputs.PayArn, BatchSize", "Outputs.PuyArn, BatchSize", "nobody reads queue pay"},
 		"too_few_deliveries":          {"maxReceiveCount: 5", "maxReceiveCount: 4", "at least five"},
 		"no_timeout":                  {"Timeout: 30", "Memory: 30", "no Timeout"},
 		"not_a_zip":                   {"dist/pay.zip", "dist/pay", "not a zip"},
 		"unknown_event":               {"Type: HttpApi", "Type: Api", "unknown type"},
 		"cron":                        {"rate(5 minutes)", "cron(0 2 * * *)", "not rate"},
+		"cron_in_the_function":        {"rate(2 hours)", "cron(0 2 * * *)", "not rate"},
 		"seconds":                     {"rate(5 minutes)", "rate(5 seconds)", "not in minutes"},
-		"route_twice":                 {"Tick: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}", "Again: {Type: HttpApi, Properties: {Method: POST, Path: /v1/x}}", "leads to"},
-		"not_yaml":                    {"Resources:", "Resources: [", "template:"},
+		"clock_of_nobody":             {"PayArn: !Ref Pay.Alias", "PayArn: !Ref Puy.Alias", "not a function"},
+		"two_clocks":                  {"PayArn: !Ref Pay.Alias", "PayArn: !Ref Look.Alias", "two schedules"},
+		"route_twice":                 {"Tick: {Type: Schedule, Properties: {Schedule: rate(2 hours)}}", "Again: {Type: HttpApi, Properties: {Method: POST, Path: /v1/x}}", "leads to"},
+		"nested_stack_missing":        {"infra/queues.yaml", "infra/gone.yaml", "gone.yaml"},
+		"function_in_a_nested_stack":  {"PayDead: {Type: AWS::SQS::Queue", "PayDead: {Type: AWS::Serverless::Function", "stands in the root"},
+		"cap_without_a_default":       {"Default: 5", "MinValue: 5", "Work"},
+		"not_yaml":                    {"Resources:\n  Pay", "Resources: [\n  Pay", "template:"},
 	} {
-		if !strings.Contains(goodTemplate, c.old) {
+		files, fits := stack(c.old, c.new)
+		if !fits {
 			t.Fatalf("%s: the case no longer fits", name)
 		}
-		_, err := doudi.Parse([]byte(strings.Replace(goodTemplate, c.old, c.new, 1)))
-		if err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := doudi.Parse(files); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -126,8 +174,11 @@ type resource struct {
 	Properties map[string]yaml.Node `yaml:"Properties"`
 }
 
+// principal is where a service is named as it is in every partition.
+var principal = regexp.MustCompile(`(Service|Principal): (lambda|events|codedeploy)\.amazonaws\.com\b`)
+
 // stackBreaches are what a linter does not see, with the reason of each.
-func stackBreaches(f text) []string {
+func stackBreaches(f text, identity string) []string {
 	var doc struct {
 		Resources map[string]resource `yaml:"Resources"`
 	}
@@ -140,7 +191,7 @@ func stackBreaches(f text) []string {
 		if strings.Contains(l, "arn:aws:") {
 			say("line %d: a literal arn:aws: does not exist in China", i+1)
 		}
-		if strings.Contains(strings.ReplaceAll(l, "Service: lambda.amazonaws.com}", ""), "amazonaws.com") {
+		if strings.Contains(principal.ReplaceAllString(l, ""), "amazonaws.com") {
 			say("line %d: a literal amazonaws.com does not exist in China", i+1)
 		}
 	}
@@ -157,15 +208,12 @@ func stackBreaches(f text) []string {
 				bad = append(bad, statementBreaches(f.path+": "+id, s)...)
 			}
 		case "AWS::Serverless::Function":
-			if !strings.Contains(body, "!GetAtt "+id+"Role.Arn") || !strings.Contains(body, "!Ref "+id+"Log") {
+			if !strings.Contains(body, "!GetAtt Identity.Outputs."+id+"Role") || !strings.Contains(body, "!GetAtt Identity.Outputs."+id+"Log") ||
+				!strings.Contains(identity, "  "+id+"Role: {Value: !GetAtt "+id+"Role.Arn}\n") || !strings.Contains(identity, "  "+id+"Log: {Value: !Ref "+id+"Log}\n") {
 				say("%s: a function has its own role and its own log group, declared first, so that neither is made up for it", id)
 			}
 			if strings.Contains(body, "Policies:") {
 				say("%s: SAM policies reach further than a role written by hand", id)
-			}
-		case "AWS::SQS::Queue":
-			if strings.HasSuffix(id, "Dead") && doc.Resources[id+"Alarm"].Type != "AWS::CloudWatch::Alarm" {
-				say("%s: a queue of dead letters without an alarm is a cupboard", id)
 			}
 		}
 		if strings.Contains(body, "BatchSize") && !strings.Contains(body, "ReportBatchItemFailures") {
@@ -222,7 +270,8 @@ func values(n yaml.Node) []string {
 
 var allowedActions = regexp.MustCompile(`^(logs:(CreateLogStream|PutLogEvents)|` +
 	`dynamodb:(GetItem|BatchGetItem|Query|PutItem|ConditionCheckItem|UpdateItem|DescribeStream|GetRecords|GetShardIterator|ListStreams)|` +
-	`sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)|kms:(Decrypt|GenerateDataKey)|s3:(PutObject|GetObject)|secretsmanager:GetSecretValue)$`)
+	`sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)|kms:(Decrypt|GenerateDataKey)|s3:(PutObject|GetObject)|secretsmanager:GetSecretValue|` +
+	`cloudwatch:DescribeAlarms|lambda:(GetAlias|UpdateAlias|GetProvisionedConcurrencyConfig))$`)
 
 func statementBreaches(where string, s statement) []string {
 	var bad []string
@@ -230,6 +279,9 @@ func statementBreaches(where string, s statement) []string {
 		bad = append(bad, where+": "+s.Effect)
 	}
 	for _, r := range values(s.Resource) {
+		if slices.Equal(values(s.Action), []string{"cloudwatch:DescribeAlarms"}) {
+			r = strings.TrimSuffix(r, ":alarm:*") // CloudWatch knows no narrower right to read alarms
+		}
 		if strings.Contains(strings.TrimSuffix(r, "/document/*"), "*") || r == "" {
 			bad = append(bad, where+": resource "+r+" is more than one thing")
 		}
@@ -406,8 +458,100 @@ func TestTableIsThatOfTheStore(t *testing.T) {
 }
 
 func TestStacks(t *testing.T) {
-	for _, f := range stackFiles(t) {
-		report(t, "see template_test.go", stackBreaches(f))
+	files := stackFiles(t)
+	for _, f := range files {
+		report(t, "see template_test.go", stackBreaches(f, named(files, "infra/identity.yaml")))
+	}
+}
+
+func named(files []text, name string) string {
+	for _, f := range files {
+		if f.path == name {
+			return f.body
+		}
+	}
+	return ""
+}
+
+// alarmBreaches: every queue of dead letters has an alarm, every alarm has a
+// name, a page of that name, and says so.
+func alarmBreaches(files []text, pages []string) []string {
+	var bad []string
+	alarms, have := map[string]bool{}, map[string]bool{}
+	var dead []string
+	for _, f := range files {
+		var doc struct {
+			Resources map[string]resource `yaml:"Resources"`
+		}
+		if err := yaml.Unmarshal([]byte(f.body), &doc); err != nil {
+			return []string{f.path + ": " + err.Error()}
+		}
+		for id, r := range doc.Resources {
+			switch {
+			case r.Type == "AWS::CloudWatch::Alarm":
+				name := strings.ToLower(capital.ReplaceAllString(id, "${1}-${2}"))
+				alarms[name] = true
+				if got := r.Properties["AlarmName"]; got.Value != "${System}-"+name {
+					bad = append(bad, f.path+": "+id+" is called "+got.Value+", not ${System}-"+name)
+				}
+				if got := r.Properties["AlarmDescription"]; got.Value != "docs/runbooks/"+name+".md" {
+					bad = append(bad, f.path+": "+id+" does not lead to docs/runbooks/"+name+".md")
+				}
+				if got := r.Properties["TreatMissingData"]; got.Value == "" {
+					bad = append(bad, f.path+": "+id+" does not say what silence means")
+				}
+			case r.Type == "AWS::SQS::Queue" && strings.HasSuffix(id, "Dead"):
+				dead = append(dead, strings.ToLower(strings.TrimSuffix(id, "Dead"))+"-dead-letters")
+			}
+		}
+	}
+	for _, name := range dead {
+		if !alarms[name] {
+			bad = append(bad, name+": a queue of dead letters without an alarm is a cupboard")
+		}
+	}
+	for _, page := range pages {
+		have[page] = true
+	}
+	for name := range alarms {
+		if !have[name] {
+			bad = append(bad, "alarm "+name+" has no page docs/runbooks/"+name+".md")
+		}
+	}
+	slices.Sort(bad)
+	return bad
+}
+
+var capital = regexp.MustCompile(`([a-z])([A-Z])`)
+
+func TestEveryAlarmHasItsPage(t *testing.T) {
+	pages, err := filepath.Glob("docs/runbooks/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pages {
+		pages[i] = strings.TrimSuffix(filepath.Base(p), ".md")
+	}
+	report(t, "somebody is woken and stands there without it", alarmBreaches(stackFiles(t), pages))
+	const alarm = `
+Resources:
+  PayDead: {Type: AWS::SQS::Queue}
+  PayDeadLetters: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: !Sub "${System}-pay-dead-letters", AlarmDescription: docs/runbooks/pay-dead-letters.md, TreatMissingData: ignore}}
+`
+	for name, c := range map[string]struct{ old, new, page string }{
+		"good":              {"x", "x", "pay-dead-letters"},
+		"queue_unheard":     {"PayDead:", "PuyDead:", "pay-dead-letters"},
+		"no_page":           {"x", "x", "README"},
+		"alarm_of_no_queue": {"PayDeadLetters:", "PayLetters:", "pay-dead-letters"},
+		"other_name":        {"${System}-pay-dead", "pay-dead", "pay-dead-letters"},
+		"other_page":        {"runbooks/pay", "runbooks/puy", "pay-dead-letters"},
+		"silent_silence":    {", TreatMissingData: ignore", "", "pay-dead-letters"},
+		"unreadable":        {"Resources:", "Resources: [", "pay-dead-letters"},
+	} {
+		got := alarmBreaches([]text{{name, strings.Replace(alarm, c.old, c.new, 1)}}, []string{c.page})
+		if (len(got) == 0) != (name == "good") {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 
@@ -433,13 +577,14 @@ Resources:
   A:
     Type: AWS::Serverless::Function
     Properties:
-      Role: !GetAtt ARole.Arn
-      LoggingConfig: {LogGroup: !Ref ALog}
+      Role: !GetAtt Identity.Outputs.ARole
+      LoggingConfig: {LogGroup: !GetAtt Identity.Outputs.ALog}
       Events:
         Changes:
           Type: DynamoDB
           Properties: {BatchSize: 9, StartingPosition: LATEST, MaximumRetryAttempts: 1, MaximumRecordAgeInSeconds: 60, BisectBatchOnFunctionError: true, FunctionResponseTypes: [ReportBatchItemFailures], DestinationConfig: {OnFailure: {Type: SQS}}}
 `
+	const identity = "  ARole: {Value: !GetAtt ARole.Arn}\n  ALog: {Value: !Ref ALog}\n"
 	for name, c := range map[string]struct{ good, old, new string }{
 		"every_resource":        {role, "Resource: !GetAtt Table.Arn}", `Resource: "*"}`},
 		"delete":                {role, "dynamodb:PutItem", "dynamodb:DeleteItem"},
@@ -449,22 +594,22 @@ Resources:
 		"absent_key_passes":     {role, `, "Null": {"dynamodb:LeadingKeys": "false"}`, ""},
 		"literal_arn":           {role, "!GetAtt Table.Arn}", "arn:aws:dynamodb:x}"},
 		"literal_host":          {role, "PolicyName: only", "PolicyName: https://x.amazonaws.com/"},
-		"role_of_another":       {function, "!GetAtt ARole.Arn", "!GetAtt BRole.Arn"},
-		"no_log_group":          {function, "!Ref ALog", "!Ref BLog"},
+		"role_of_another":       {function, "Identity.Outputs.ARole", "Identity.Outputs.BRole"},
+		"no_log_group":          {function, "Outputs.ALog", "Outputs.BLog"},
 		"sam_policies":          {function, "Role:", "Policies: [AmazonS3FullAccess]\n      Role:"},
 		"endless_retries":       {function, "MaximumRetryAttempts: 1, ", ""},
 		"whole_batch_returns":   {function, ", FunctionResponseTypes: [ReportBatchItemFailures]", ""},
 		"nowhere_to_fail":       {function, ", DestinationConfig: {OnFailure: {Type: SQS}}", ""},
-		"dead_without_alarm":    {function, "  A:\n", "  PayDead: {Type: AWS::SQS::Queue, Properties: {}}\n  A:\n"},
+		"role_not_handed_out":   {function, "  A:\n", "  B:\n"},
 		"not_a_template_at_all": {function, "Resources:", "Resources: ["},
 	} {
-		if got := stackBreaches(text{name, c.good}); len(got) != 0 {
+		if got := stackBreaches(text{name, c.good}, identity); len(got) != 0 {
 			t.Fatalf("%s: the good one is refused: %v", name, got)
 		}
 		if !strings.Contains(c.good, c.old) {
 			t.Fatalf("%s: the case no longer fits", name)
 		}
-		if len(stackBreaches(text{name, strings.Replace(c.good, c.old, c.new, 1)})) == 0 {
+		if len(stackBreaches(text{name, strings.Replace(c.good, c.old, c.new, 1)}, identity)) == 0 {
 			t.Errorf("%s: nothing noticed", name)
 		}
 	}
