@@ -63,7 +63,7 @@ func Handle(d Deps) queue.Handler {
 }
 
 func (d Deps) pay(ctx context.Context, p payout.Payout) error {
-	line, ours := d.Rails[p.Award.Rail]
+	line, ours := d.Rails[p.Rail()]
 	if (p.State != payout.Due && p.State != payout.Resend) || !ours || d.Now().Before(p.Next) {
 		return nil // done, under way, not yet, or over a rail that is not in use
 	}
@@ -107,7 +107,7 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	// The answer is stored even when our own time is up: it is cheaper than asking.
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saving)
 	defer cancel()
-	return d.step(save, claimed.Payout, payout.Reply{Said: heard.Said})
+	return d.keep(save, claimed.Payout, reference, heard)
 }
 
 // free reports whether money may leave for p now.
@@ -116,7 +116,7 @@ func (d Deps) free(ctx context.Context, head application.Application, p payout.P
 		return false, nil
 	}
 	if d.Paused != nil {
-		paused, err := d.Paused(ctx, p.Award.Township, p.Award.Rail)
+		paused, err := d.Paused(ctx, p.Award.Township, p.Rail())
 		if err != nil || paused {
 			return false, err
 		}
@@ -188,16 +188,38 @@ func (d Deps) order(ctx context.Context, line rail.Rail, p payout.Payout, refere
 	return r.Raw, r.Payee, writes, err
 }
 
-// step takes a step and stores it. Whoever moved the payout meanwhile knew more.
+// keep stores what came back, and with it what the person needs to accept the money.
+func (d Deps) keep(ctx context.Context, p payout.Payout, reference string, heard rail.Heard) error {
+	o, err := payout.Step(p, payout.Reply{Said: heard.Said}, actor, d.Now())
+	if err != nil {
+		return err
+	}
+	before, _ := p.Current()
+	if after, _ := o.Payout.Current(); !after.Packaged || before.Packaged {
+		return d.commit(ctx, p, o)
+	}
+	content, err := p.Package(ctx, d.Box, reference, heard.Package)
+	if err != nil {
+		return err
+	}
+	return d.commit(ctx, p, o, content)
+}
+
+// step takes a step and stores it.
 func (d Deps) step(ctx context.Context, p payout.Payout, in payout.Input) error {
 	o, err := payout.Step(p, in, actor, d.Now())
 	if err != nil {
 		return err
 	}
+	return d.commit(ctx, p, o)
+}
+
+// commit stores a step. Whoever moved the payout meanwhile knew more.
+func (d Deps) commit(ctx context.Context, p payout.Payout, o payout.Outcome, more ...table.Write) error {
 	for _, code := range o.Alarms() {
 		d.alarm(ctx, p, code)
 	}
-	if err := payout.Commit(ctx, d.Table, o); !errors.Is(err, payout.ErrMovedOn) {
+	if err := payout.Commit(ctx, d.Table, o, more...); !errors.Is(err, payout.ErrMovedOn) {
 		return err
 	}
 	return nil

@@ -58,7 +58,7 @@ func Handle(d Deps) queue.Handler {
 
 func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 	current, ok := p.Current()
-	line, ours := d.Rails[p.Award.Rail]
+	line, ours := d.Rails[p.Rail()]
 	if !ok || !ours || !p.Asks() || d.Now().Before(p.Next) {
 		return nil // final, not claimed, with pay, not yet, or over a rail that is not in use
 	}
@@ -80,8 +80,26 @@ func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 	defer cancel()
 	// The answer holds for the payout as it was when we asked. If it moved since,
 	// the answer may be older than what moved it: drop it and ask again when due.
-	if err := payout.Commit(save, d.Table, o); !errors.Is(err, payout.ErrMovedOn) {
+	if err := payout.Commit(save, d.Table, o); err != nil {
+		if errors.Is(err, payout.ErrMovedOn) {
+			return nil
+		}
 		return err
+	}
+	if closer, can := line.(rail.Closer); can && o.Closes() {
+		return d.close(ctx, closer, p, current.Reference)
+	}
+	return nil
+}
+
+// close asks the provider to take an order back. If we die before it, or it is
+// lost, the next question finds the order as it was and we ask again.
+func (d Deps) close(ctx context.Context, line rail.Closer, p payout.Payout, reference string) error {
+	if admitted, err := line.Admit(ctx, rail.Closing); err != nil || !admitted {
+		return err
+	}
+	if heard := line.Close(ctx, reference); heard.Alarm != "" {
+		d.alarm(ctx, p, heard.Alarm)
 	}
 	return nil
 }

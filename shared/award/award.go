@@ -30,10 +30,15 @@ type Rail string
 const (
 	Bank        Rail = "bank"         // single transfer through the agent bank
 	ReserveCash Rail = "reserve_cash" // 备用金, handed over against a signed receipt
+	WxPay       Rail = "wxpay"        // transfer into the person's WeChat wallet, which the person accepts
 )
 
 // Rails lists every rail.
-func Rails() []Rail { return []Rail{Bank, ReserveCash} }
+func Rails() []Rail { return []Rail{Bank, ReserveCash, WxPay} }
+
+// ByMachine reports whether the machine carries a payment over r out; cash is
+// handed over by people.
+func (r Rail) ByMachine() bool { return r != ReserveCash }
 
 // Ceiling is the most that one award may give: 50,000 yuan. It is a ceiling in
 // code that no figure can raise; the figures of a region stand far below it.
@@ -82,7 +87,7 @@ func (a Award) holder() string {
 
 // purposes says which fund a rail may draw on: money set aside for one purpose
 // never pays for another (649 art. 5).
-var purposes = map[Rail]fund.Purpose{Bank: fund.Relief, ReserveCash: fund.Reserve}
+var purposes = map[Rail]fund.Purpose{Bank: fund.Relief, WxPay: fund.Relief, ReserveCash: fund.Reserve}
 
 // Check refuses an award that lacks anything. Two people, always: the proposer
 // and the approver, or the two who gave the standing approval it names.
@@ -101,7 +106,7 @@ func (a Award) Check() error {
 	need(a.Cause != "" && a.Year >= 2026 && a.Year < 10000, "cause and year")
 	need(a.Subject != "", "subject")
 	need(purposes[a.Rail] != "" && fund.Of(a.Fund) == purposes[a.Rail], "rail with a fund of its purpose")
-	need(a.Rail != Bank || a.Payee != "", "payee")
+	need(!a.Rail.ByMachine() || a.Payee != "", "payee")
 	need(a.Township != "" && a.Rules != "" && a.Article != "" && !a.At.IsZero(), "township, rules, article and time")
 	need(a.Envelope != "" || twoPeople(a.Proposer, a.Approver), "two people")
 	if len(missing) > 0 {

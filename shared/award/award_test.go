@@ -60,7 +60,7 @@ func TestCheck(t *testing.T) {
 		"a year before us":     func(a *award.Award) { a.Year = 2025 },
 		"no subject":           func(a *award.Award) { a.Subject = "" },
 		"no rail":              func(a *award.Award) { a.Rail = "" },
-		"an unknown rail":      func(a *award.Award) { a.Rail = "wxpay" },
+		"an unknown rail":      func(a *award.Award) { a.Rail = "cheque" },
 		"cash from the relief": func(a *award.Award) { a.Rail = award.ReserveCash },
 		"bank from reserve":    func(a *award.Award) { a.Fund = fund.Named(fund.Reserve, 2027) },
 		"no payee":             func(a *award.Award) { a.Payee = "" },

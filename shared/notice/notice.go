@@ -36,13 +36,14 @@ const (
 	Refused       Kind = "refused"        // 不予救助
 	PaymentFailed Kind = "payment_failed" // 发放失败
 	FiledForYou   Kind = "filed_for_you"  // 有人以您的名义提出申请
+	Confirm       Kind = "confirm"        // 请本人确认收款
 	Upheld        Kind = "appeal_upheld"  // 异议已答复：维持原决定
 	Reopened      Kind = "reopened"       // 异议成立：重新办理
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, FiledForYou, Upheld, Reopened}
+	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened}
 }
 
 // Channel is a way to reach a person.

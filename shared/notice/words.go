@@ -32,6 +32,9 @@ func (n Notice) Words() Words {
 	case PaymentFailed:
 		w.Title, w.Hint = "发放未成", "请核对收款账户"
 		w.Text = "银行没能把救助金打到您的账户，钱没有丢失。乡镇（街道）会联系您核对账户，也可拨打12345。"
+	case Confirm:
+		w.Title, w.Hint, w.Amount = "确认收款", "24小时内点此确认收款", "¥"+n.Facts.Fen("amount_fen").Yuan()
+		w.Text = fmt.Sprintf("您的先行救助金%s已备好，请24小时内在小程序点“确认收款”。不会操作的可改由银行发放，也可拨打12345。", w.Amount)
 	case Upheld:
 		w.Title, w.Hint = "异议答复", "理由和救济途径见详情"
 		w.Text = "您的异议已经答复，维持原决定。理由以及申请复议、提起诉讼的办法请在小程序查看，也可拨打12345。"

@@ -56,7 +56,7 @@ func Grant(ctx context.Context, t table.Store, a award.Award, payee table.Item) 
 	}
 	writes := append([]table.Write{table.Put{Item: item}, ev}, reserved...)
 	writes = append(writes, markers...)
-	if a.Rail == award.Bank {
+	if a.Rail.ByMachine() {
 		if payee.Key != payeeKey(a.Application, a.ID, p.Reservation) {
 			return nil, award.ErrIncomplete
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -15,11 +16,13 @@ import (
 type Payee struct {
 	Name    civil.Name
 	Account civil.Account
+	OpenID  redact.Text // the person in the mini-program; empty where no rail needs it
 }
 
 type plainPayee struct {
 	Name    string `json:"name"`
 	Account string `json:"account"`
+	OpenID  string `json:"open_id,omitempty"`
 }
 
 func payeeKey(applicationID, award string, reservation int) table.Key {
@@ -35,7 +38,7 @@ func place(key table.Key, field string) seal.Place {
 // to go.
 func (p Payee) Seal(ctx context.Context, box *seal.Box, applicationID, award string, reservation int) (table.Item, error) {
 	key := payeeKey(applicationID, award, reservation)
-	body, err := json.Marshal(plainPayee{p.Name.Reveal(), p.Account.Reveal()})
+	body, err := json.Marshal(plainPayee{p.Name.Reveal(), p.Account.Reveal(), p.OpenID.Reveal()})
 	if err != nil {
 		return table.Item{}, fmt.Errorf("payout: payee: %w", err)
 	}
@@ -56,7 +59,7 @@ func OpenPayee(ctx context.Context, t table.Store, box *seal.Box, p Payout) (Pay
 	if err := json.Unmarshal(body, &in); err != nil {
 		return Payee{}, fmt.Errorf("payout: payee of %s/%s is unreadable", p.Award.Application, p.Award.ID) // err could quote it
 	}
-	return Payee{civil.StoredName(in.Name), civil.StoredAccount(in.Account)}, nil
+	return Payee{civil.StoredName(in.Name), civil.StoredAccount(in.Account), redact.New(in.OpenID)}, nil
 }
 
 func requestKey(applicationID, reference string) table.Key {
@@ -96,4 +99,34 @@ func open(ctx context.Context, t table.Store, box *seal.Box, key table.Key, fiel
 		return nil, fmt.Errorf("payout: %s/%s is not there", key.PK, key.SK)
 	}
 	return box.Open(ctx, place(key, field), item.Body)
+}
+
+func packageKey(applicationID, reference string) table.Key {
+	return table.Key{PK: application.Partition(applicationID), SK: "PACKAGE#" + reference}
+}
+
+// Package is the write that keeps, sealed, what the person needs to accept the
+// money of an attempt. It belongs into the transaction of the step that makes the
+// attempt Packaged.
+func (p Payout) Package(ctx context.Context, box *seal.Box, reference string, content redact.Text) (table.Write, error) {
+	key := packageKey(p.Award.Application, reference)
+	sealed, err := box.Seal(ctx, place(key, "package"), []byte(content.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	return table.Put{Item: table.Item{Key: key, Version: 1, Body: sealed}}, nil
+}
+
+// OpenPackage is what the person needs to accept the money of p's present attempt.
+// ErrState unless the person has the word.
+func OpenPackage(ctx context.Context, t table.Store, box *seal.Box, p Payout) (redact.Text, error) {
+	current, ok := p.Current()
+	if !ok || p.State != Waiting || !current.Packaged {
+		return redact.Text{}, ErrState
+	}
+	plain, err := open(ctx, t, box, packageKey(p.Award.Application, current.Reference), "package")
+	if err != nil {
+		return redact.Text{}, err
+	}
+	return redact.New(string(plain)), nil
 }

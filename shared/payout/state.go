@@ -35,6 +35,8 @@ const (
 	Instructing State = "instructing" // claimed: the order may be on the wire, or its sender died
 	Submitted   State = "submitted"   // the bank has the order
 	Unknown     State = "unknown"     // nobody knows: ask
+	Waiting     State = "waiting"     // the money is set aside until the person accepts it
+	Closing     State = "closing"     // somebody asked to take it back before the person accepts it; not proven yet
 	Resend      State = "resend"      // the bank does not know the reference: the same bytes go again
 	Paid        State = "paid"        // the bank's answer says so; it may still come back
 	Failed      State = "failed"      // the bank's answer says it never will be, and a person must act
@@ -44,18 +46,18 @@ const (
 
 // States lists every state, for tests that prove tables total.
 func States() []State {
-	return []State{Due, Instructing, Submitted, Unknown, Resend, Paid, Failed, Returned, Frozen}
+	return []State{Due, Instructing, Submitted, Unknown, Waiting, Closing, Resend, Paid, Failed, Returned, Frozen}
 }
 
 // Label is the state's name in Chinese.
 func (s State) Label() string {
 	return map[State]string{Due: "待支付", Instructing: "正在向银行发出指令", Submitted: "银行已受理", Unknown: "正在向银行核实",
-		Resend: "待重新发送同一指令", Paid: "已发放", Failed: "发放失败", Returned: "银行退回", Frozen: "已冻结核查"}[s]
+		Waiting: "待本人确认收款", Closing: "正在撤销", Resend: "待重新发送同一指令", Paid: "已发放", Failed: "发放失败", Returned: "银行退回", Frozen: "已冻结核查"}[s]
 }
 
 // Flying reports whether an order may be on its way.
 func (s State) Flying() bool {
-	return s == Instructing || s == Submitted || s == Unknown || s == Resend
+	return s == Instructing || s == Submitted || s == Unknown || s == Waiting || s == Closing || s == Resend
 }
 
 // Asks reports whether the bank is to be asked at p.Next.
@@ -92,17 +94,26 @@ type Payout struct {
 	Receipt string `json:"receipt,omitempty"`
 }
 
-// Attempt is one numbered try. Nothing in it changes but how it ended.
+// Attempt is one numbered try. Its number, reference and payee never change.
 type Attempt struct {
-	Number    int       `json:"number"`
-	Reference string    `json:"reference"`
-	Payee     string    `json:"payee"` // keyed digest of the payee, as the bank must repeat it
-	At        time.Time `json:"at"`
+	Number    int    `json:"number"`
+	Reference string `json:"reference"`
+	// Rail is what the attempt goes over for ever, also when people decide to pay
+	// over another one later; "" in old records is the award's.
+	Rail  award.Rail `json:"rail,omitempty"`
+	Payee string     `json:"payee"` // keyed digest of the payee, as the bank must repeat it
+	At    time.Time  `json:"at"`
 	// Ended is the word that ended it, Code the bank's reason, and Evidence the
 	// SHA-256 of the raw answer; empty while it is open.
 	Ended    Word   `json:"ended,omitempty"`
 	Code     string `json:"code,omitempty"`
 	Evidence string `json:"evidence,omitempty"`
+	// Packaged says that what the person needs to accept the money is kept (see
+	// Package), and that the person was told of it.
+	Packaged bool `json:"packaged,omitempty"`
+	// Refused is the code with which the provider did not take the order, "" when
+	// it did or when people have looked since.
+	Refused string `json:"refused,omitempty"`
 }
 
 // Reference is the permanent reference of attempt n of an award: 26 of [0-9a-z].
@@ -116,6 +127,15 @@ func (p Payout) Current() (a Attempt, ok bool) {
 		return Attempt{}, false
 	}
 	return p.Attempts[len(p.Attempts)-1], true
+}
+
+// Rail is the rail that must act next: the present attempt's, except that the next
+// attempt goes over the award's.
+func (p Payout) Rail() award.Rail {
+	if current, ok := p.Current(); ok && p.State != Due && current.Rail != "" {
+		return current.Rail
+	}
+	return p.Award.Rail
 }
 
 // NextReference is the reference and number that the next claim uses: those of
@@ -137,7 +157,7 @@ func (p Payout) Claim() fund.Claim {
 // same transaction (see Grant).
 func New(a award.Award) Payout {
 	p := Payout{Award: a, Version: 1, State: Due, Since: a.At, Reservation: 1, Open: true}
-	if a.Rail == award.Bank {
+	if a.Rail.ByMachine() {
 		p.Next = a.At
 	}
 	return p

@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -22,13 +23,16 @@ const (
 	SentBack   Word = "sent_back"  // was paid and came back
 	NotFound   Word = "not_found"  // no such order at this moment: no proof of anything
 	Short      Word = "short"      // our account has not enough: same reference, later
+	Awaits     Word = "awaits"     // it has the order, and the person must accept the money
+	Closed     Word = "closed"     // never will be: not accepted in time, or taken back; the money is ours again
+	Refused    Word = "refused"    // it did not take the order, because of what is in it or who we are
 	Conflict   Word = "conflict"   // it holds other content under our reference
 	Silence    Word = "silence"    // no word that can be believed: timeout, 5xx, bad signature
 )
 
 // Words lists every word.
 func Words() []Word {
-	return []Word{Processing, Succeeded, Declined, Retryable, SentBack, NotFound, Short, Conflict, Silence}
+	return []Word{Processing, Succeeded, Declined, Retryable, SentBack, NotFound, Short, Awaits, Closed, Refused, Conflict, Silence}
 }
 
 // Said is a bank's statement. AmountFen and Payee are what it says it pays, zero
@@ -41,6 +45,9 @@ type Said struct {
 	At        time.Time // the bank's clock; zero when it did not say
 	Code      string
 	Evidence  string // SHA-256 of the raw message, hex
+	// Packaged says that the statement came with what the person needs to accept
+	// the money; it is stored together with the step.
+	Packaged bool
 }
 
 // Input is one thing that can happen to a payout.
@@ -62,10 +69,15 @@ type News struct{ Said }
 // Held: the order may not be sent now, so ask again later instead.
 type Held struct{}
 
-// Retry: two people decided to pay after all, perhaps to another account.
+// Cancel: somebody asks to take the money back because the person cannot accept it.
+type Cancel struct{}
+
+// Retry: two people decided to pay after all, perhaps to another account or over
+// another rail.
 type Retry struct {
-	Payee         string   // keyed reference of the account
-	Payees        []string // the same under older live keys
+	Rail          award.Rail // "" is the same as before
+	Payee         string     // keyed reference of the account
+	Payees        []string   // the same under older live keys
 	First, Second event.Actor
 }
 
@@ -80,12 +92,13 @@ func (i Reply) input() string  { return "reply " + string(i.Word) }
 func (i Answer) input() string { return "answer " + string(i.Word) }
 func (i News) input() string   { return "news " + string(i.Word) }
 func (Held) input() string     { return "held" }
+func (Cancel) input() string   { return "cancel" }
 func (Retry) input() string    { return "retry" }
 func (Thaw) input() string     { return "thaw" }
 func (Cash) input() string     { return "cash" }
 
-// Effect is something a step implies. All but Send and Alarm are written in the
-// same transaction as the step; Send comes after it.
+// Effect is something a step implies. All but Send, Close and Alarm are written in
+// the same transaction as the step; Send and Close come after it.
 type Effect struct {
 	Kind EffectKind
 	Code string // of a hold or an alarm; kind of a notice
@@ -97,6 +110,7 @@ type EffectKind string
 // The kinds of effect.
 const (
 	Send     EffectKind = "send"      // give the stored bytes to the rail
+	Close    EffectKind = "close"     // ask the provider to take the order back
 	Reserve  EffectKind = "reserve"   // take the amount from what is available
 	Post     EffectKind = "post"      // book the payment
 	PostLate EffectKind = "post_late" // book a payment whose reservation was voided
@@ -121,6 +135,7 @@ const (
 	AlarmShort        = "payout-account-short"
 	AlarmUnresolved   = "payout-unresolved"
 	AlarmContradicted = "payout-contradicted"
+	AlarmRefused      = "payout-order-refused"
 )
 
 // Limits of persistence.
@@ -131,6 +146,9 @@ const (
 	MaxRetries = 3
 	// Unresolved is the age at which an attempt without an outcome is an alarm.
 	Unresolved = 15 * time.Minute
+	// Confirmation is how long a person has to accept the money, as WeChat Pay
+	// has it; closing may take a while longer.
+	Confirmation = 24 * time.Hour
 )
 
 var intervals = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
@@ -138,6 +156,10 @@ var intervals = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Seco
 // Interval is the time before the next question after asked answers in a row
 // that settled nothing.
 func Interval(asked int) time.Duration { return intervals[min(max(asked, 0), len(intervals)-1)] }
+
+// waitPause is the time between questions while the person has the word; the
+// provider's callback is quicker.
+const waitPause = 15 * time.Minute
 
 // shortPause is how long to wait when our account is short.
 const shortPause = 15 * time.Minute
@@ -165,6 +187,8 @@ func Step(p Payout, in Input, by event.Actor, at time.Time) (Outcome, error) {
 		o.claim(in)
 	case Held:
 		o.held()
+	case Cancel:
+		err = o.cancel()
 	case Reply:
 		o.Said = in.Said
 		o.reply(in.Said)
@@ -199,13 +223,13 @@ func (o *Outcome) to(s State, what string, next time.Time, effects ...Effect) {
 
 func (o *Outcome) claim(in Claim) {
 	p := &o.Payout
-	if p.Award.Rail != award.Bank || (p.State != Due && p.State != Resend) || o.At.Before(p.Next) || !p.Open {
+	if !p.Award.Rail.ByMachine() || (p.State != Due && p.State != Resend) || o.At.Before(p.Next) || !p.Open {
 		return
 	}
 	what := "resent"
 	if p.State == Due {
 		reference, number := p.NextReference()
-		p.Attempts = append(p.Attempts, Attempt{Number: number, Reference: reference, Payee: in.Payee, At: o.At})
+		p.Attempts = append(p.Attempts, Attempt{Number: number, Reference: reference, Rail: p.Award.Rail, Payee: in.Payee, At: o.At})
 		p.Asked = 0
 		what = "instructed"
 	}
@@ -224,9 +248,64 @@ func (o *Outcome) ask(s State, what string) {
 	next := o.At.Add(Interval(o.Payout.Asked))
 	o.Payout.Asked++
 	o.to(s, what, next)
-	if current, ok := o.Payout.Current(); ok && s.Flying() && o.At.Sub(current.At) >= Unresolved {
+	if o.Payout.overdue(o.At) {
 		o.Effects = append(o.Effects, Effect{Alarm, AlarmUnresolved})
 	}
+}
+
+// overdue reports whether an order has been on its way for longer than it should.
+func (p Payout) overdue(at time.Time) bool {
+	current, ok := p.Current()
+	switch {
+	case !ok || !p.State.Flying():
+		return false
+	case p.State == Closing:
+		return at.Sub(p.Since) >= Unresolved
+	case current.Packaged:
+		return at.Sub(current.At) >= Confirmation+Unresolved
+	}
+	return at.Sub(current.At) >= Unresolved
+}
+
+// await leaves the word to the person, who is told once there is something to
+// accept the money with. Without that the same bytes go again, because only the
+// answer to them brings it.
+func (o *Outcome) await(s Said, again bool) {
+	p := &o.Payout
+	last := &p.Attempts[len(p.Attempts)-1]
+	switch {
+	case p.State == Closing:
+		o.ask(Closing, "cancelling")
+		o.Effects = append(o.Effects, Effect{Kind: Close})
+	case last.Packaged:
+		o.wait()
+	case s.Packaged:
+		last.Packaged = true
+		o.wait(Effect{Tell, string(notice.Confirm)})
+	case again && p.Open:
+		o.to(Resend, "confirm_wanted", o.At.Add(Interval(p.Asked)))
+		p.Asked++
+	default:
+		o.ask(Submitted, "submitted")
+	}
+}
+
+func (o *Outcome) wait(effects ...Effect) {
+	o.to(Waiting, "waiting", o.At.Add(waitPause), effects...)
+	if o.Payout.overdue(o.At) {
+		o.Effects = append(o.Effects, Effect{Alarm, AlarmUnresolved})
+	}
+}
+
+// cancel asks to take the money back. Nothing is concluded from asking: the
+// reservation stands until an answer proves that the order is closed.
+func (o *Outcome) cancel() error {
+	if o.Payout.State != Waiting {
+		return ErrState
+	}
+	o.Payout.Asked = 0
+	o.to(Closing, "cancel_asked", o.At)
+	return nil
 }
 
 func (o *Outcome) reply(s Said) {
@@ -242,6 +321,13 @@ func (o *Outcome) reply(s Said) {
 		o.to(Unknown, "unknown", o.At.Add(shortPause), Effect{Alarm, AlarmShort})
 	case s.Word == Silence || s.Word == NotFound:
 		o.ask(Unknown, "unknown")
+	case s.Word == Refused:
+		// What we sent may be refused because an earlier copy was taken: ask first.
+		o.Payout.Attempts[len(o.Payout.Attempts)-1].Refused = cmp.Or(s.Code, string(Refused))
+		o.ask(Unknown, "unknown")
+		o.Effects = append(o.Effects, Effect{Alarm, AlarmRefused})
+	case s.Word == Awaits:
+		o.await(s, false)
 	default:
 		// Whatever the bank says at once, only its answer to our question settles it.
 		o.ask(Submitted, "submitted")
@@ -263,6 +349,9 @@ func (p Payout) differs(s Said) bool {
 
 func (o *Outcome) freeze() {
 	o.Payout.Was = o.Payout.State
+	if n := len(o.Payout.Attempts); n > 0 {
+		o.Payout.Attempts[n-1].Refused = "" // people look now
+	}
 	o.to(Frozen, "frozen", time.Time{}, Effect{Hold, HoldFrozen}, Effect{Alarm, AlarmFrozen})
 }
 
@@ -318,8 +407,10 @@ func (o *Outcome) settle(s Said) {
 		// It was paid and came back before we heard of either. Both are booked, one
 		// after the other, and the person is told the end of it only.
 		o.pay(s, o.At)
-	case Declined:
+	case Declined, Closed:
 		o.fail(s)
+	case Awaits:
+		o.await(s, true)
 	case Retryable:
 		if p.Retries >= MaxRetries || !p.Open {
 			o.fail(s)
@@ -329,6 +420,10 @@ func (o *Outcome) settle(s Said) {
 		p.Retries++
 		o.to(Due, "attempt_failed", o.At.Add(Interval(p.Retries)))
 	case Processing:
+		if p.State == Closing {
+			o.ask(Closing, "cancelling")
+			return
+		}
 		o.ask(Submitted, "submitted")
 	case Short:
 		// Proven not paid, and not the payee's fault: a new attempt, but no hurry.
@@ -342,6 +437,14 @@ func (o *Outcome) settle(s Said) {
 	case NotFound:
 		if !p.Open {
 			o.fail(s) // nothing was sent since the answer that voided it
+			return
+		}
+		if p.State == Closing {
+			o.ask(Closing, "unknown") // what is being taken back is never sent again
+			return
+		}
+		if current, _ := p.Current(); current.Refused != "" {
+			o.freeze() // the same bytes would be refused again
 			return
 		}
 		o.to(Resend, "not_found", o.At)
@@ -394,7 +497,7 @@ func (o *Outcome) recheck(s Said) {
 		p.end(s)
 		p.Asked = 0
 		o.to(Returned, "returned", time.Time{}, Effect{Kind: Return}, Effect{Tell, string(notice.Returned)}, Effect{Hold, HoldReturned})
-	case Declined, Retryable, Short, NotFound:
+	case Declined, Retryable, Closed, Short, NotFound:
 		// Paid stays paid: the ledger follows money, not words. A person finds out.
 		p.Asked = 0
 		o.to(Paid, "contradicted", time.Time{}, Effect{Hold, HoldContradicted}, Effect{Alarm, AlarmContradicted})
@@ -440,7 +543,7 @@ func (o *Outcome) news(s Said) {
 		o.to(next, "asked", o.At)
 	case p.State == Paid && s.Word == SentBack:
 		o.to(Paid, "asked", o.At)
-	case p.State == Paid && (s.Word == Declined || s.Word == Retryable):
+	case p.State == Paid && (s.Word == Declined || s.Word == Retryable || s.Word == Closed):
 		o.to(Paid, "asked", o.At, Effect{Alarm, AlarmContradicted})
 	case p.denied(s):
 		o.reopen()
@@ -454,6 +557,12 @@ func (o *Outcome) retry(in Retry) error {
 	}
 	if !two(in.First, in.Second) {
 		return ErrTwo
+	}
+	if in.Rail != "" {
+		if !in.Rail.ByMachine() {
+			return ErrState
+		}
+		p.Award.Rail = in.Rail
 	}
 	p.Award.Payee, p.Award.Payees = in.Payee, slices.Clone(in.Payees)
 	p.Reservation++
@@ -512,6 +621,11 @@ func (o Outcome) Alarms() []string {
 		}
 	}
 	return codes
+}
+
+// Closes reports whether the provider must be asked to take the order back now.
+func (o Outcome) Closes() bool {
+	return slices.ContainsFunc(o.Effects, func(f Effect) bool { return f.Kind == Close })
 }
 
 // Sends reports whether the stored bytes must go to the rail now.

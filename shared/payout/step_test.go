@@ -32,7 +32,7 @@ func sample(rail award.Rail) award.Award {
 		Cause: "illness", Year: 2026, Subject: "b1.person", Rail: rail, Township: "320402001000",
 		Proposer: event.Actor{Kind: event.Staff, ID: "clerk-1", Person: "b1.c"}, Approver: anna,
 		Rules: "rules", Article: "《社会救助法》第五十条", At: now}
-	if rail == award.Bank {
+	if rail.ByMachine() {
 		a.Payee, a.Fund = "b1.account", fund.Named(fund.Relief, 2026)
 	} else {
 		a.Fund = fund.Named(fund.Reserve, 2026)
@@ -73,6 +73,15 @@ func claims(payout.Payout) payout.Input { return payout.Claim{Payee: "payee-dige
 func retry(payout.Payout) payout.Input {
 	return payout.Retry{Payee: "b1.second", First: anna, Second: bert}
 }
+func cancel(payout.Payout) payout.Input { return payout.Cancel{} }
+func overBank(payout.Payout) payout.Input {
+	return payout.Retry{Rail: award.Bank, Payee: "b1.account", First: anna, Second: bert}
+}
+func packaged(p payout.Payout) payout.Input {
+	s := said(p, payout.Awaits)
+	s.Packaged = true
+	return payout.Reply{Said: s}
+}
 func reply(w payout.Word) func(payout.Payout) payout.Input {
 	return func(p payout.Payout) payout.Input { return payout.Reply{Said: said(p, w)} }
 }
@@ -90,6 +99,9 @@ func situations(t testing.TB) []struct {
 } {
 	fresh := payout.New(sample(award.Bank))
 	unknown := drive(t, fresh, claims, reply(payout.Silence))
+	asked := payout.New(sample(award.WxPay))
+	waiting := drive(t, asked, claims, packaged)
+	closing := drive(t, waiting, cancel)
 	failed := drive(t, unknown, answer(payout.Declined))
 	paid := drive(t, unknown, answer(payout.Succeeded))
 	last := unknown
@@ -111,6 +123,14 @@ func situations(t testing.TB) []struct {
 		{"unknown, second attempt", drive(t, unknown, answer(payout.Retryable), claims, reply(payout.Silence))},
 		{"unknown, reservation voided", drive(t, failed, news(payout.Succeeded))},
 		{"resend", drive(t, unknown, answer(payout.NotFound))},
+		{"unknown, refused", drive(t, asked, claims, reply(payout.Refused))},
+		{"resend, to confirm", drive(t, asked, claims, reply(payout.Silence), answer(payout.Awaits))},
+		{"waiting", waiting},
+		{"waiting, asked", drive(t, waiting, answer(payout.Awaits))},
+		{"submitted, accepted by the person", drive(t, waiting, answer(payout.Processing))},
+		{"closing", closing},
+		{"failed, closed", drive(t, closing, answer(payout.Closed))},
+		{"due, closed and over the bank now", drive(t, closing, answer(payout.Closed), overBank)},
 		{"paid", paid},
 		{"paid, being asked", drive(t, paid, news(payout.Declined))},
 		{"failed", failed},
@@ -131,6 +151,8 @@ func everything(p payout.Payout) []input {
 	list := []input{
 		{"claim", payout.Claim{Payee: "payee-digest"}},
 		{"held", payout.Held{}},
+		{"cancel", payout.Cancel{}},
+		{"reply awaits, packaged", packaged(p)},
 		{"retry", payout.Retry{Payee: "b1.second", First: anna, Second: bert}},
 		{"thaw", payout.Thaw{First: anna, Second: bert}},
 		{"cash", payout.Cash{Receipt: strings.Repeat("a", 64)}},
@@ -269,6 +291,26 @@ func TestInvariantsOfEveryStep(t *testing.T) {
 				t.Errorf("W08: %s: nobody asks any more", name)
 			}
 		}
+	}
+}
+
+// TestWhatGoesOverOneRailIsAskedThere: after people chose another rail, news of the
+// attempt before must not be looked for at the wrong provider.
+func TestWhatGoesOverOneRailIsAskedThere(t *testing.T) {
+	t.Parallel()
+	p := drive(t, payout.New(sample(award.WxPay)), claims, packaged, cancel, answer(payout.Closed), overBank)
+	if p.Rail() != award.Bank {
+		t.Errorf("the next attempt goes over %s", p.Rail())
+	}
+	again := drive(t, p, news(payout.Succeeded))
+	if again.State != payout.Unknown || again.Rail() != award.WxPay {
+		t.Errorf("%s, asked over %s", again.State, again.Rail())
+	}
+	if p = drive(t, p, claims, reply(payout.Silence)); p.Rail() != award.Bank {
+		t.Errorf("asked over %s", p.Rail())
+	}
+	if _, err := payout.Step(drive(t, p, answer(payout.Declined)), payout.Retry{Rail: award.ReserveCash, Payee: "x", First: anna, Second: bert}, machine, now); !errors.Is(err, payout.ErrState) {
+		t.Error("a machine's payment became cash: ", err)
 	}
 }
 

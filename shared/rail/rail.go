@@ -15,6 +15,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/redact"
 )
 
 // Facts are what a provider promises and limits, the same for every payment.
@@ -56,6 +57,8 @@ type Request struct {
 // about, its Word is Silence when nothing can be believed.
 type Heard struct {
 	payout.Said
+	// Package is what the person needs to accept the money, when Said is Packaged.
+	Package redact.Text
 	// Alarm is a code that an operator must know now; "" is none.
 	Alarm string
 }
@@ -75,6 +78,7 @@ type Call string
 const (
 	Sending Call = "send"
 	Asking  Call = "ask"
+	Closing Call = "close"
 )
 
 // Rail is one way money moves. It is safe for concurrent use, and holds for any
@@ -94,6 +98,13 @@ type Rail interface {
 	// Read verifies a callback over its raw bytes and reads it. Its faults make the
 	// provider send again.
 	Read(method, path string, header http.Header, raw []byte) (News, error)
+}
+
+// Closer is a rail whose orders can be taken back before the person accepts the
+// money. What Close brings proves nothing: Query says whether it is closed.
+type Closer interface {
+	Rail
+	Close(ctx context.Context, reference string) Heard
 }
 
 // Set is the rails that are in use here, each under its own name. A payout over a
