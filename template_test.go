@@ -207,6 +207,8 @@ func stackBreaches(f text, identity string) []string {
 			for _, s := range statements(r) {
 				bad = append(bad, statementBreaches(f.path+": "+id, s)...)
 			}
+		case "AWS::IAM::ManagedPolicy":
+			bad = append(bad, sharedBreaches(f.path+": "+id, r)...)
 		case "AWS::Serverless::Function":
 			if !strings.Contains(body, "!GetAtt Identity.Outputs."+id+"Role") || !strings.Contains(body, "!GetAtt Identity.Outputs."+id+"Log") ||
 				!strings.Contains(identity, "  "+id+"Role: {Value: !GetAtt "+id+"Role.Arn}\n") || !strings.Contains(identity, "  "+id+"Log: {Value: !Ref "+id+"Log}\n") {
@@ -301,6 +303,36 @@ func statementBreaches(where string, s statement) []string {
 		if s.Condition["Null"]["dynamodb:LeadingKeys"].Value != "false" {
 			bad = append(bad, where+": ForAllValues is true of an absent key; the Null condition must stand beside it")
 		}
+	}
+	return bad
+}
+
+// sharedBreaches are of a policy that several roles may have: only the one that
+// attaches functions to the network, and EC2 alone may know no narrower resource
+// than all, to look.
+func sharedBreaches(where string, r resource) []string {
+	var bad []string
+	var doc struct {
+		Statement []statement `yaml:"Statement"`
+	}
+	node := r.Properties["PolicyDocument"]
+	if err := node.Decode(&doc); err != nil || len(doc.Statement) == 0 {
+		return []string{where + ": unreadable"}
+	}
+	denied := false
+	for _, s := range doc.Statement {
+		denied = denied || s.Effect == "Deny" && s.Condition["ArnLike"]["lambda:SourceFunctionArn"].Value != ""
+		for _, a := range values(s.Action) {
+			if !strings.HasPrefix(a, "ec2:") {
+				bad = append(bad, where+": "+a+" belongs in the role of one function")
+			}
+			if slices.Contains(values(s.Resource), "*") && s.Effect == "Allow" && !strings.HasPrefix(a, "ec2:Describe") {
+				bad = append(bad, where+": "+a+" on every resource")
+			}
+		}
+	}
+	if !denied {
+		bad = append(bad, where+": the functions' own code is not denied what Lambda may do for them")
 	}
 	return bad
 }
@@ -584,6 +616,17 @@ Resources:
           Type: DynamoDB
           Properties: {BatchSize: 9, StartingPosition: LATEST, MaximumRetryAttempts: 1, MaximumRecordAgeInSeconds: 60, BisectBatchOnFunctionError: true, FunctionResponseTypes: [ReportBatchItemFailures], DestinationConfig: {OnFailure: {Type: SQS}}}
 `
+	const shared = `
+Resources:
+  Attach:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument:
+        Statement:
+          - {Effect: Allow, Action: ec2:CreateNetworkInterface, Resource: !Sub "arn:${AWS::Partition}:ec2:x:subnet/${One}"}
+          - {Effect: Allow, Action: ec2:DescribeSubnets, Resource: "*"}
+          - {Effect: Deny, Action: ec2:DescribeSubnets, Resource: "*", Condition: {ArnLike: {"lambda:SourceFunctionArn": x}}}
+`
 	const identity = "  ARole: {Value: !GetAtt ARole.Arn}\n  ALog: {Value: !Ref ALog}\n"
 	for name, c := range map[string]struct{ good, old, new string }{
 		"every_resource":        {role, "Resource: !GetAtt Table.Arn}", `Resource: "*"}`},
@@ -601,6 +644,10 @@ Resources:
 		"whole_batch_returns":   {function, ", FunctionResponseTypes: [ReportBatchItemFailures]", ""},
 		"nowhere_to_fail":       {function, ", DestinationConfig: {OnFailure: {Type: SQS}}", ""},
 		"role_not_handed_out":   {function, "  A:\n", "  B:\n"},
+		"shared_by_all":         {shared, "ec2:CreateNetworkInterface", "dynamodb:PutItem"},
+		"interfaces_anywhere":   {shared, `!Sub "arn:${AWS::Partition}:ec2:x:subnet/${One}"`, `"*"`},
+		"code_may_attach":       {shared, "Effect: Deny", "Effect: Allow"},
+		"shared_unreadable":     {shared, "PolicyDocument:", "Document:"},
 		"not_a_template_at_all": {function, "Resources:", "Resources: ["},
 	} {
 		if got := stackBreaches(text{name, c.good}, identity); len(got) != 0 {
