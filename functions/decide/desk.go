@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
@@ -22,10 +24,11 @@ import (
 
 // desk is one member of staff at one moment, before one application.
 type desk struct {
-	deps Deps
-	who  staff.Staff
-	at   time.Time
-	app  application.Application
+	deps  Deps
+	who   staff.Staff
+	at    time.Time
+	app   application.Application
+	board brake.Board
 	// policies are those that allowed the act; they go into its event.
 	policies []string
 }
@@ -54,7 +57,7 @@ func (d *denied) Unwrap() error { return d.error }
 func (d Deps) sit(ctx context.Context, id string, a application.Application, w wish) (desk, error) {
 	k := desk{deps: d, at: d.Now(), app: a}
 	var err error
-	if k.who, err = d.acting(ctx, id); err != nil {
+	if k.who, k.board, err = d.acting(ctx, id); err != nil {
 		return k, err
 	}
 	r := staff.Request{Action: w.action, Staff: k.who, At: k.at, Within: d.within(a.Township, k.at), County: a.County, Application: &a}
@@ -68,11 +71,29 @@ func (d Deps) sit(ctx context.Context, id string, a application.Application, w w
 	if err := decision.Err(); err != nil {
 		return k, &denied{err, k.who, w.action, a, decision.Policies}
 	}
-	return k, nil
+	return k, k.stopped(w.action)
+}
+
+// stopped is an error when a brake stops what action would let leave. A rail's
+// brake stops no decision: what was decided is owed, and waits.
+func (k desk) stopped(action staff.Action) error {
+	p := brake.Payment{Township: k.app.Township, Programme: award.FirstAid, People: []event.Actor{k.actor()}}
+	if k.app.Proposal != nil {
+		p.People = append(p.People, k.app.Proposal.By)
+	}
+	switch action {
+	case staff.ConfirmCash:
+		p.Rail = award.ReserveCash
+	case staff.Approve, staff.ApprovePayee:
+	default:
+		return nil
+	}
+	return k.board.Stopped(p, k.at)
 }
 
 // fresh lists what needs a recent sign-in: the steps after which money may leave.
-var fresh = []staff.Action{staff.Approve, staff.ApprovePayee, staff.ConfirmCash, staff.ApproveThaw, staff.ApproveEnvelope}
+var fresh = []staff.Action{staff.Approve, staff.ApprovePayee, staff.ConfirmCash, staff.ApproveThaw, staff.ApproveEnvelope,
+	staff.AskLift, staff.LiftBrake}
 
 // recent is an error when action needs a more recent sign-in than signedIn.
 func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {
@@ -82,13 +103,23 @@ func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {
 	return nil
 }
 
-// acting is the member of staff behind a session, known under every live key.
-func (d Deps) acting(ctx context.Context, id string) (staff.Staff, error) {
-	who, err := staff.Acting(ctx, d.Table, id)
-	if err != nil {
-		return who, err
+// acting is the member of staff behind a session, known under every live key,
+// and the brakes as they stand. Whoever is stopped by one neither acts nor reads.
+func (d Deps) acting(ctx context.Context, id string) (who staff.Staff, board brake.Board, err error) {
+	if who, err = staff.Acting(ctx, d.Table, id); err != nil {
+		return who, board, err
 	}
-	return who.Known(ctx, d.Box, d.Blind)
+	if who, err = who.Known(ctx, d.Box, d.Blind); err != nil {
+		return who, board, err
+	}
+	if board, err = brake.Read(ctx, d.Table, id); err != nil {
+		return who, board, err
+	}
+	hands := []event.Actor{{ID: who.ID}}
+	for _, ref := range who.Persons() {
+		hands = append(hands, event.Actor{ID: who.ID, Person: ref})
+	}
+	return who, board, board.Frozen(d.Now(), hands...)
 }
 
 // actor is who acts, by the reference under which the case or one of earlier
@@ -108,8 +139,8 @@ func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode
 
 // act makes one change of an application for whoever asks. step may run more
 // than once. What made the answer is in the event; the member of staff is a
-// condition of the write, so that removal, transfer or a new declaration of kin
-// in between undoes it.
+// condition of the write, so that removal, transfer, a new declaration of kin
+// or a brake in between undoes it.
 func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish, step func(desk) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
 	id := call.Path("id")
 	if !ident.Valid(id) {
@@ -117,7 +148,7 @@ func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish
 	}
 	// A repeat is answered before the policies are asked, so the caller must
 	// still be one of us.
-	if _, err := staff.Acting(ctx, d.Table, call.Principal.ID); err != nil {
+	if _, _, err := d.acting(ctx, call.Principal.ID); err != nil {
 		return httpapi.Reply[Out]{}, err
 	}
 	req := application.Request{Key: call.RequestKey(), Digest: d.Blind.Ref("request", call.Digest()), Status: 201}
@@ -134,7 +165,7 @@ func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish
 		if err != nil {
 			return application.Step[Out]{}, err
 		}
-		s.Also = append(s.Also, k.who.Check())
+		s.Also = append(s.Also, k.who.Check(), k.board.Check())
 		s.Event.Trace = call.Trace
 		return s, nil
 	})

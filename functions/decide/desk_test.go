@@ -126,7 +126,8 @@ func serve(o *firstaidtest.Office, change ...func(*decide.Deps)) *world {
 		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, decide.Routes(deps)...))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	for _, id := range []string{clerk, clerk2, clerk3, reviewer, approver, approver2, county, finance, supervisor, auditor} {
+	for _, id := range []string{clerk, clerk2, clerk3, reviewer, approver, approver2, county, finance, supervisor, auditor,
+		supervisor2, finance2, chief} {
 		w.signIn(id)
 	}
 	return w

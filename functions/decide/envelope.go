@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/envelope"
@@ -68,7 +69,7 @@ func envelopeOut(e envelope.Envelope, now time.Time) EnvelopeOut {
 
 func listEnvelopes(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Envelopes, error) {
 	now := d.Now()
-	who, err := d.acting(ctx, call.Principal.ID)
+	who, _, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return Envelopes{}, err
 	}
@@ -91,7 +92,7 @@ func listEnvelopes(ctx context.Context, d Deps, call httpapi.Call[httpapi.None])
 func askEnvelope(ctx context.Context, d Deps, call httpapi.Call[EnvelopeIn]) (httpapi.Reply[EnvelopeOut], error) {
 	var none httpapi.Reply[EnvelopeOut]
 	now, in := d.Now(), call.Body
-	who, err := d.acting(ctx, call.Principal.ID)
+	who, board, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return none, err
 	}
@@ -125,7 +126,7 @@ func askEnvelope(ctx context.Context, d Deps, call httpapi.Call[EnvelopeIn]) (ht
 	if err := f.Err(); err != nil {
 		return none, err
 	}
-	return d.move(ctx, call.Request, who, envelope.Envelope{ID: e.ID, Township: township}, "asked",
+	return d.move(ctx, call.Request, who, board, envelope.Envelope{ID: e.ID, Township: township}, "asked",
 		func(envelope.Envelope) (envelope.Envelope, error) { return e, nil })
 }
 
@@ -153,7 +154,7 @@ type EnvelopeOf struct {
 func (d Deps) step(ctx context.Context, call httpapi.Call[EnvelopeOf], action staff.Action, kind string, to func(envelope.Envelope, staff.Staff, time.Time) (envelope.Envelope, error)) (httpapi.Reply[EnvelopeOut], error) {
 	var none httpapi.Reply[EnvelopeOut]
 	now := d.Now()
-	who, err := d.acting(ctx, call.Principal.ID)
+	who, board, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return none, err
 	}
@@ -176,7 +177,7 @@ func (d Deps) step(ctx context.Context, call httpapi.Call[EnvelopeOf], action st
 	if err := d.recent(action, call.SignedIn, now); err != nil {
 		return none, err
 	}
-	return d.move(ctx, call.Request, who, e, kind, func(e envelope.Envelope) (envelope.Envelope, error) {
+	return d.move(ctx, call.Request, who, board, e, kind, func(e envelope.Envelope) (envelope.Envelope, error) {
 		if e.TotalFen != call.Body.TotalFen {
 			return e, ErrStale
 		}
@@ -189,7 +190,7 @@ const moves = 5
 
 // move makes one change of the envelope that of names, once for each request:
 // the event of the version it made holds the answer.
-func (d Deps) move(ctx context.Context, request httpapi.Request, who staff.Staff, of envelope.Envelope, kind string, to func(envelope.Envelope) (envelope.Envelope, error)) (httpapi.Reply[EnvelopeOut], error) {
+func (d Deps) move(ctx context.Context, request httpapi.Request, who staff.Staff, board brake.Board, of envelope.Envelope, kind string, to func(envelope.Envelope) (envelope.Envelope, error)) (httpapi.Reply[EnvelopeOut], error) {
 	var none httpapi.Reply[EnvelopeOut]
 	key, digest := request.RequestKey(), d.Blind.Ref("request", request.Digest())
 	for range moves {
@@ -215,11 +216,11 @@ func (d Deps) move(ctx context.Context, request httpapi.Request, who staff.Staff
 		if err != nil {
 			return none, err
 		}
-		err = d.Table.Transact(ctx, append(writes, who.Check())...)
+		err = d.Table.Transact(ctx, append(writes, who.Check(), board.Check())...)
 		if err == nil {
 			return reply, nil
 		}
-		if _, gone := table.FailedOn(err, staff.Key(who.ID)); gone {
+		if _, gone := table.FailedOn(err, staff.Key(who.ID)); gone || board.Moved(err) {
 			return none, envelope.ErrMovedOn.Because(err)
 		}
 		if _, moved := errors.AsType[*table.ConditionError](err); !moved {

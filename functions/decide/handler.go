@@ -64,6 +64,12 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST /v1/staff/envelopes", http.StatusCreated, write, with(d, askEnvelope)),
 		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/approvals", http.StatusCreated, write, with(d, approveEnvelope)),
 		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/closure", http.StatusCreated, write, with(d, closeEnvelope)),
+		httpapi.JSON("GET /v1/staff/brakes", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listBrakes)),
+		httpapi.JSON("POST /v1/staff/brakes", http.StatusCreated, write, with(d, pullBrake)),
+		httpapi.JSON("POST /v1/staff/brakes/{brake}/second", http.StatusCreated, write, with(d, secondBrake)),
+		httpapi.JSON("POST /v1/staff/brakes/{brake}/lift-request", http.StatusCreated, write, with(d, askLift)),
+		httpapi.JSON("POST /v1/staff/brakes/{brake}/lift", http.StatusCreated, write, with(d, liftBrake)),
 	}
 }
 

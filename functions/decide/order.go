@@ -149,7 +149,7 @@ var seconds = map[order.Kind]staff.Action{order.Payee: staff.ApprovePayee, order
 func completeOrder(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (httpapi.Reply[OrderOut], error) {
 	// The kind of an order never changes, so the question to the policies may be
 	// taken from a first look; everything else is read again inside.
-	if _, err := staff.Acting(ctx, d.Table, call.Principal.ID); err != nil {
+	if _, _, err := d.acting(ctx, call.Principal.ID); err != nil {
 		return httpapi.Reply[OrderOut]{}, err
 	}
 	first, err := d.orderOf(ctx, call.Path("id"), call.Path("order"))

@@ -141,7 +141,7 @@ func show(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Case, e
 	if !ident.Valid(id) {
 		return Case{}, application.ErrNotFound
 	}
-	if _, err := staff.Acting(ctx, d.Table, call.Principal.ID); err != nil {
+	if _, _, err := d.acting(ctx, call.Principal.ID); err != nil {
 		return Case{}, err
 	}
 	a, err := application.Get(ctx, d.Table, id)

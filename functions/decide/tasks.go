@@ -101,7 +101,7 @@ const (
 // by the time it is owed.
 func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks, error) {
 	now := d.Now()
-	who, err := d.acting(ctx, call.Principal.ID)
+	who, _, err := d.acting(ctx, call.Principal.ID)
 	if err != nil {
 		return Tasks{}, err
 	}

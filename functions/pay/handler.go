@@ -12,8 +12,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
-	"github.com/doudi-aid/doudi/shared/award"
-	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -34,9 +33,6 @@ type Deps struct {
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
-	// Paused is the kill switch of a township's rail; nil when there is none. What
-	// is paused stays owed.
-	Paused func(ctx context.Context, township civil.DivisionCode, rail award.Rail) (bool, error)
 }
 
 // Purpose is what the payee reads on the account statement.
@@ -71,7 +67,11 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	if err != nil {
 		return err
 	}
-	free, err := d.free(ctx, head, p)
+	board, err := brake.Read(ctx, d.Table, p.Award.Application)
+	if err != nil {
+		return err
+	}
+	free, err := d.free(ctx, head, board, p)
 	if err != nil {
 		return err
 	}
@@ -92,9 +92,10 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 		return err
 	}
 	// One of many claims wins, and only if the application did not move since we
-	// looked for holds. Whoever loses has written nothing and sends nothing. If we
-	// die after this, the lease runs out and settle asks the bank.
-	switch err := payout.Commit(ctx, d.Table, claimed, append(writes, head.Unmoved())...); {
+	// looked for holds and no brake was pulled since. Whoever loses has written
+	// nothing and sends nothing. If we die after this, the lease runs out and
+	// settle asks the bank.
+	switch err := payout.Commit(ctx, d.Table, claimed, append(writes, head.Unmoved(), board.Check())...); {
 	case errors.Is(err, payout.ErrMovedOn):
 		return nil
 	case err != nil:
@@ -110,16 +111,17 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	return d.keep(save, claimed.Payout, reference, heard)
 }
 
-// free reports whether money may leave for p now.
-func (d Deps) free(ctx context.Context, head application.Application, p payout.Payout) (bool, error) {
+// free reports whether money may leave for p now. What a brake stops stays owed,
+// and the sweep sends it again until the brake is lifted.
+func (d Deps) free(ctx context.Context, head application.Application, board brake.Board, p payout.Payout) (bool, error) {
 	if head.Held() || (head.State != application.Approved && head.State != application.Explained) {
 		return false, nil
 	}
-	if d.Paused != nil {
-		paused, err := d.Paused(ctx, p.Award.Township, p.Rail())
-		if err != nil || paused {
-			return false, err
-		}
+	leaving := brake.Of(p.Award)
+	leaving.Rail = p.Rail() // not always the one it was awarded over
+	if board.Stopped(leaving, d.Now()) != nil {
+		d.Metrics.Count("pay_braked", 1)
+		return false, nil
 	}
 	// A person who lifted this hold has looked, and is not overruled.
 	if slices.ContainsFunc(head.Holds, func(h application.Hold) bool { return h.Code == policy.HoldDeathRecord }) {

@@ -3,13 +3,13 @@ package pay_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/doudi-aid/doudi/functions/pay"
-	"github.com/doudi-aid/doudi/shared/award"
-	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/payout"
@@ -107,23 +107,69 @@ func TestAHoldDoesNotHideAnOrderThatMayBeThere(t *testing.T) {
 	sent(t, r, 1)
 }
 
+// What is stopped stays owed and is paid after lifting; what is stopped
+// elsewhere does not stop this.
+func TestAPaymentLeavesWhenTheBrakeIsLifted(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	h := pay.Handle(deps(r))
+	r.Brake(brake.Rail, "reserve_cash")
+	b := r.Brake(brake.Division, "")
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Fatal(err)
+	}
+	sent(t, r, 0)
+	r.LiftBrake(b)
+	if q, _, owes := r.Owed(); !owes || q != work.Pay {
+		t.Errorf("owed to %q, %t", q, owes)
+	}
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Fatal(err)
+	}
+	sent(t, r, 1)
+}
+
+// One person stops money at once, and not for ever.
+func TestAPullThatNobodySecondsLapses(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	h := pay.Handle(deps(r))
+	r.Brake(brake.Division, "")
+	r.Wait(brake.Alone - time.Nanosecond)
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Fatal(err)
+	}
+	sent(t, r, 0)
+	r.Wait(time.Nanosecond)
+	if err := h(t.Context(), r.Message()); err != nil {
+		t.Fatal(err)
+	}
+	sent(t, r, 1)
+}
+
 var errAny = errors.New("any error")
 
 func TestWhatIsNotSent(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("no switch")
 	for name, c := range map[string]struct {
 		set  func(*Room, *pay.Deps)
 		want error
 	}{
-		"paused": {func(_ *Room, d *pay.Deps) {
-			d.Paused = func(_ context.Context, township civil.DivisionCode, rail award.Rail) (bool, error) {
-				return township == "320402001000" && rail == award.Bank, nil
-			}
+		"a brake on everything there": {func(r *Room, _ *pay.Deps) { r.Brake(brake.Division, "") }, nil},
+		"a brake on the rail":         {func(r *Room, _ *pay.Deps) { r.Brake(brake.Rail, "bank") }, nil},
+		"a brake on the programme":    {func(r *Room, _ *pay.Deps) { r.Brake(brake.Programme, "first_aid") }, nil},
+		"a brake on who proposed":     {func(r *Room, _ *pay.Deps) { r.Brake(brake.Officer, Clerk.ID) }, nil},
+		"a brake on who approved":     {func(r *Room, _ *pay.Deps) { r.Brake(brake.Officer, Approver.ID) }, nil},
+		"a brake pulled between looking and claiming": {func(r *Room, _ *pay.Deps) {
+			r.Table.Before = func(context.Context) { r.Table.Before = nil; r.Brake(brake.Division, "") }
 		}, nil},
-		"the switch cannot be read": {func(_ *Room, d *pay.Deps) {
-			d.Paused = func(context.Context, civil.DivisionCode, award.Rail) (bool, error) { return false, broken }
-		}, broken},
+		"the brakes cannot be read": {func(r *Room, _ *pay.Deps) {
+			for n := range brake.Copies {
+				if err := r.Store.Transact(t.Context(), table.Put{Item: table.Item{Key: table.Key{PK: fmt.Sprintf("BRAKEBOARD#%d", n), SK: "BOARD"}, Version: 1, Body: []byte("{")}}); err != nil {
+					t.Error(err)
+				}
+			}
+		}, errAny},
 		"what the registers said cannot be read": {func(r *Room, _ *pay.Deps) {
 			if err := r.Store.Transact(t.Context(), table.Put{Item: table.Item{Key: verification.Key("app1", "b1.person", "death"), Version: 1, Body: []byte("{")}}); err != nil {
 				t.Error(err)

@@ -79,15 +79,11 @@ func (b Brake) Event(kind string, by event.Actor, at time.Time) event.Event {
 	return event.Event{PK: Partition, Noun: Noun, ID: b.ID, Version: b.Version, Kind: kind, At: at, Actor: by, Reason: b.Reason, Facts: facts}
 }
 
-// Commit stores one step of a brake with its event, the board in every copy, and
-// more. ErrMovedOn means that some brake changed meanwhile, or something among
+// Commit stores one step of a brake with its event, the board that was read
+// before it in every copy, and more. ErrMovedOn means that some brake changed meanwhile, or something among
 // more did: nothing is stored. If we die before the transaction nothing is
 // stopped or lifted; after it, it is, for everybody at once.
-func Commit(ctx context.Context, t table.Store, b Brake, e event.Event, more ...table.Write) error {
-	board, err := read(ctx, t, 0) // all copies are alike: one transaction writes them
-	if err != nil {
-		return err
-	}
+func Commit(ctx context.Context, t table.Store, board Board, b Brake, e event.Event, more ...table.Write) error {
 	if b.Version == 1 {
 		if err := board.admits(b, e.At); err != nil {
 			return err

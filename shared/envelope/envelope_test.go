@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/event"
@@ -49,6 +50,22 @@ func (o *office) write(e envelope.Envelope, kind string) {
 	writes, err := e.Writes(kind, e.Asked, o.Now(), nil, nil)
 	if err == nil {
 		err = o.Store.Transact(context.Background(), writes...)
+	}
+	if err != nil {
+		o.T.Fatal(err)
+	}
+}
+
+// brake is one person's pull.
+func (o *office) brake(kind brake.Kind, target string) {
+	o.T.Helper()
+	b, err := brake.New(brake.Brake{ID: "b", Kind: kind, Target: target, Division: firstaidtest.Township}, o.staff("320400-supervisor-1").Actor(), o.Now())
+	if err != nil {
+		o.T.Fatal(err)
+	}
+	board, err := brake.Read(context.Background(), o.Store, "b")
+	if err == nil {
+		err = brake.Commit(context.Background(), o.Store, board, b, b.Event("pulled", b.Pulled.By, o.Now()))
 	}
 	if err != nil {
 		o.T.Fatal(err)
@@ -195,6 +212,16 @@ func TestWhatItNeverReleases(t *testing.T) {
 			o.write(e, "lowered")
 			return o.verified()
 		}},
+		"nothing_while_the_township_is_braked": {nil, func(o *office) string { o.brake(brake.Division, ""); return o.verified() }},
+		"nothing_while_the_bank_is_braked":     {nil, func(o *office) string { o.brake(brake.Rail, "bank"); return o.verified() }},
+		"nothing_while_who_asked_for_it_is_stopped": {nil, func(o *office) string {
+			o.brake(brake.Officer, "320400-approver-1")
+			return o.verified()
+		}},
+		"nothing_while_who_approved_it_is_stopped": {nil, func(o *office) string {
+			o.brake(brake.Officer, "320400-county-1")
+			return o.verified()
+		}},
 		"nothing_after_its_end": {nil, func(o *office) string {
 			o.Pass(72 * time.Hour)
 			return o.verified()
@@ -289,6 +316,19 @@ func TestAReleaseDoesNotCrossTheClosing(t *testing.T) {
 	}}
 	first := o.Office.Office
 	first.Table = gate
+	ok, err := envelope.Release(t.Context(), first, o.Calendar, id, o.Now())
+	if ok || err != nil || o.Read(id).Award != nil {
+		t.Errorf("released %t %v", ok, err)
+	}
+}
+
+// Nor when it is braked in between.
+func TestAReleaseDoesNotCrossABrake(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	id := o.verified()
+	first := o.Office.Office
+	first.Table = &closing{Store: o.Store, before: func() { o.brake(brake.Division, "") }}
 	ok, err := envelope.Release(t.Context(), first, o.Calendar, id, o.Now())
 	if ok || err != nil || o.Read(id).Award != nil {
 		t.Errorf("released %t %v", ok, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
@@ -77,7 +78,17 @@ func plan(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, a appl
 		!limits.Covers(c.Facts(0, 0), outcome) {
 		return nil, false, nil
 	}
+	board, err := brake.Read(ctx, o.Table, a.ID)
+	if err != nil {
+		return nil, false, err
+	}
 	for _, e := range envelopes {
+		// What is braked goes the ordinary way, where people see that it is. So does
+		// what an officer who is stopped once approved beforehand.
+		if e.Approved == nil || board.Stopped(brake.Payment{Township: a.Township, Programme: award.FirstAid, Rail: award.Bank,
+			People: []event.Actor{e.Asked, *e.Approved}}, now) != nil {
+			continue
+		}
 		if !e.Running(now) || !e.covers(a, outcome.AmountFen, outcome.Persons) {
 			continue
 		}
@@ -87,7 +98,7 @@ func plan(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, a appl
 		}
 		if clear {
 			writes, ok, err := e.release(ctx, o, cal, c, outcome.AmountFen, outcome.Months, now)
-			return append(writes, checks...), ok, err
+			return append(append(writes, checks...), board.Check()), ok, err
 		}
 	}
 	return nil, false, nil
