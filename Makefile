@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test check lint cover bench docs tools build clean
+.PHONY: help up demo test check lint cover bench docs tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ tools: ## install the pinned tools only
 
 build: ## one zip for each Lambda function, into dist/
 	scripts/build
+
+deploy: build ## bring the stack of a region up: make deploy REGION=320400 [WITH=aws] [DRY_RUN=1]
+	go run ./cmd/doudi deploy -region "$(REGION)" $(if $(WITH),-with $(WITH)) $(if $(DRY_RUN),-dry-run -offline)
 
 clean: ## remove what the build and the tests made, not what `make up` stored
 	rm -rf dist coverage

@@ -26,6 +26,8 @@ func commands() []command {
 	return []command{
 		{"up", "start the whole system on this machine 在本机启动整个系统", up},
 		{"demo", "play one emergency case against a running system 演示一次急难救助", play},
+		{"preflight", "find what is in the way of a deploy 部署前检查", preflight},
+		{"deploy", "check a region, then bring its stack up 检查并部署一个地区", deployRegion},
 	}
 }
 
@@ -45,7 +47,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
 		fmt.Fprintln(out, "doudi <command> [flags]")
 		for _, c := range all {
-			fmt.Fprintf(out, "  %-8s %s\n", c.name, c.about)
+			fmt.Fprintf(out, "  %-10s %s\n", c.name, c.about)
 		}
 		fmt.Fprintln(out, "doudi <command> -h shows its flags.")
 		if len(args) == 0 {
