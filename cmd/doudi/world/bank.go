@@ -324,13 +324,13 @@ type parcel struct {
 
 // Step sends every callback that is due and returns how many were taken.
 func (w *World) Step(ctx context.Context) int {
+	taken := w.wxpayStep(ctx)
 	if w.options.CallbackURL == "" {
-		return 0
+		return taken
 	}
 	parcels := w.due()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	taken := 0
 	slots := make(chan struct{}, 8)
 	for _, p := range parcels {
 		wg.Go(func() {

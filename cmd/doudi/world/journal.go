@@ -27,6 +27,7 @@ type record struct {
 	Login    *login    `json:"login,omitempty"`
 	Transfer *transfer `json:"transfer,omitempty"`
 	Told     *told     `json:"told,omitempty"`
+	Bill     *bill     `json:"bill,omitempty"`
 	Message  *Message  `json:"message,omitempty"`
 }
 

@@ -20,8 +20,8 @@ type Scenario struct {
 
 // Rule picks calls and says what happens to them. Empty selectors pick all.
 type Rule struct {
-	Service string `toml:"service"` // bank, exchange, wechat or sms
-	// Op is send, query or callback (bank); a source id (exchange); code2session,
+	Service string `toml:"service"` // bank, wxpay, exchange, wechat or sms
+	// Op is send, query or callback (bank; wxpay has cancel too); a source id (exchange); code2session,
 	// token or subscribe (wechat); send (sms).
 	Op string `toml:"op"`
 	// Person is a role ("deceased"), a region and role ("320400/deceased") or a name.
@@ -55,53 +55,55 @@ var effects = map[string]struct {
 	may      []string // parameters that may be there
 	plan     bool     // shapes what becomes of a transfer, beside what becomes of the call
 }{
-	"timeout_before": {services: "bank exchange wechat sms"},
-	"timeout_after":  {services: "bank exchange wechat sms"},
-	"cut_before":     {services: "bank exchange wechat sms"},
-	"cut_after":      {services: "bank exchange wechat sms"},
-	"status":         {services: "bank exchange wechat sms", needs: []string{"status"}, may: []string{"done"}},
-	"delay":          {services: "bank exchange wechat sms", needs: []string{"after"}},
-	"lie":            {services: "bank exchange wechat sms", ops: "any", needs: []string{"lie"}},
+	"timeout_before": {services: "bank wxpay exchange wechat sms"},
+	"timeout_after":  {services: "bank wxpay exchange wechat sms"},
+	"cut_before":     {services: "bank wxpay exchange wechat sms"},
+	"cut_after":      {services: "bank wxpay exchange wechat sms"},
+	"status":         {services: "bank wxpay exchange wechat sms", needs: []string{"status"}, may: []string{"done"}},
+	"delay":          {services: "bank wxpay exchange wechat sms", needs: []string{"after"}},
+	"lie":            {services: "bank wxpay exchange wechat sms", ops: "any", needs: []string{"lie"}},
 	"errcode":        {services: "wechat", needs: []string{"errcode"}},
-	"code":           {services: "bank sms", ops: "send", needs: []string{"code"}},
+	"code":           {services: "bank wxpay sms", ops: "send", needs: []string{"code"}},
 	"answer":         {services: "exchange", needs: []string{"result"}, may: []string{"facts"}},
-	"fail":           {services: "bank", ops: "send", needs: []string{"code"}, may: []string{"after"}, plan: true},
-	"processing":     {services: "bank", ops: "send", needs: []string{"after"}, may: []string{"code"}, plan: true},
+	"fail":           {services: "bank wxpay", ops: "send", needs: []string{"code"}, may: []string{"after"}, plan: true},
+	"processing":     {services: "bank wxpay", ops: "send", needs: []string{"after"}, may: []string{"code"}, plan: true},
 	"return":         {services: "bank", ops: "send", needs: []string{"after"}, may: []string{"code"}, plan: true},
-	"repeat":         {services: "bank", ops: "callback", needs: []string{"times"}},
-	"drop":           {services: "bank", ops: "callback"},
-	"reorder":        {services: "bank", ops: "callback"},
-	"late":           {services: "bank", ops: "callback", needs: []string{"after"}},
+	"repeat":         {services: "bank wxpay", ops: "callback", needs: []string{"times"}},
+	"drop":           {services: "bank wxpay", ops: "callback"},
+	"reorder":        {services: "bank wxpay", ops: "callback"},
+	"late":           {services: "bank wxpay", ops: "callback", needs: []string{"after"}},
 }
 
 var ops = map[string][]string{
 	"bank":   {"send", "query", "callback"},
+	"wxpay":  {"send", "query", "cancel", "callback"},
 	"wechat": {"code2session", "token", "subscribe"},
 	"sms":    {"send"},
 }
 
 // lies are the lies, by who can tell them.
 var lies = map[string]string{
-	"bad_signature":   "bank exchange",
-	"probe_signature": "bank exchange",
-	"no_signature":    "bank exchange",
-	"stale_timestamp": "bank exchange",
-	"old_answer":      "bank exchange",
-	"wrong_amount":    "bank",
-	"wrong_person":    "bank exchange",
-	"other_reference": "bank exchange",
+	"bad_signature":   "bank wxpay exchange",
+	"probe_signature": "bank wxpay exchange",
+	"no_signature":    "bank wxpay exchange",
+	"stale_timestamp": "bank wxpay exchange",
+	"old_answer":      "bank wxpay exchange",
+	"wrong_amount":    "bank wxpay",
+	"wrong_person":    "bank wxpay exchange",
+	"other_reference": "bank wxpay exchange",
+	"other_merchant":  "wxpay",
 	"contradiction":   "exchange",
 	"unknown_fact":    "exchange",
 	"future":          "exchange",
 	"stale_data":      "exchange",
-	"bad_charset":     "bank exchange",
-	"garbage":         "bank exchange wechat sms",
-	"endless_body":    "bank exchange wechat sms",
-	"redirect":        "bank exchange wechat sms",
+	"bad_charset":     "bank wxpay exchange",
+	"garbage":         "bank wxpay exchange wechat sms",
+	"endless_body":    "bank wxpay exchange wechat sms",
+	"redirect":        "bank wxpay exchange wechat sms",
 }
 
 // callbackLies are the lies that make sense in a message we receive.
-var callbackLies = []string{"bad_signature", "probe_signature", "no_signature", "stale_timestamp", "wrong_amount", "wrong_person", "other_reference", "garbage"}
+var callbackLies = []string{"bad_signature", "probe_signature", "no_signature", "stale_timestamp", "wrong_amount", "wrong_person", "other_reference", "other_merchant", "garbage"}
 
 // ParseScenario reads a scenario strictly and reports everything wrong with it.
 func ParseScenario(raw []byte) (Scenario, error) {
@@ -135,14 +137,14 @@ func ParseScenario(raw []byte) (Scenario, error) {
 func (r Rule) problems() []string {
 	var bad []string
 	add := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
-	if !slices.Contains([]string{"bank", "exchange", "wechat", "sms"}, r.Service) {
-		add("service must be bank, exchange, wechat or sms")
+	if !slices.Contains([]string{"bank", "wxpay", "exchange", "wechat", "sms"}, r.Service) {
+		add("service must be bank, wxpay, exchange, wechat or sms")
 	}
 	if known, ok := ops[r.Service]; ok && r.Op != "" && !slices.Contains(known, r.Op) {
 		add("%s has no op %q", r.Service, r.Op)
 	}
-	if r.Service != "bank" && (r.Reference != "" || r.Order != 0) {
-		add("only the bank has references")
+	if r.Service != "bank" && r.Service != "wxpay" && (r.Reference != "" || r.Order != 0) {
+		add("only the bank and wxpay have references")
 	}
 	if r.Person != "" && r.Service != "bank" && r.Service != "exchange" {
 		add("only the bank and the exchange know persons")

@@ -77,6 +77,8 @@ type World struct {
 	nonces, olderNonces map[string]bool
 	noncesSince         time.Time
 	rates               map[string][]time.Time
+	bills               map[string]*bill // WeChat Pay, by our number
+	billOrder           []string
 	pending             []string // transfers with callbacks to come
 }
 
@@ -114,7 +116,7 @@ func New(o Options) (*World, error) {
 		options: o, now: o.Now, sources: sources, closed: make(chan struct{}), script: newScript(o.Scenario),
 		byID: map[string]*Person{}, byAccount: map[string]*Person{}, made: make([]int, len(regions)),
 		book: map[string]*transfer{}, owed: map[string]*owedCallback{}, logins: map[string]string{}, usedCodes: map[string]bool{},
-		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{},
+		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{}, bills: map[string]*bill{},
 	}
 	for reg := range regions {
 		for _, p := range w.cast(reg) {
@@ -143,6 +145,8 @@ func (w *World) apply(r record) {
 		if o := w.owed[r.Told.Reference]; o != nil {
 			o.done[r.Told.Status] = true
 		}
+	case r.Bill != nil:
+		w.keepBill(*r.Bill)
 	case r.Message != nil:
 		w.messages = append(w.messages, *r.Message)
 	}
@@ -177,7 +181,7 @@ func (w *World) Run(ctx context.Context) error {
 	}
 }
 
-// Handler serves /exchange, /wechat, /wecom, /bank, /sms and /world.
+// Handler serves /exchange, /wechat, /wecom, /bank, /sms, WeChat Pay's /v3 and /world.
 func (w *World) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /bank/transfers", w.bankSend)
@@ -189,6 +193,10 @@ func (w *World) Handler() http.Handler {
 	mux.HandleFunc("GET /wecom/cgi-bin/gettoken", w.wecomGetToken)
 	mux.HandleFunc("GET /wecom/cgi-bin/auth/getuserinfo", w.wecomMember)
 	mux.HandleFunc("POST /sms/{$}", w.smsSend)
+	mux.HandleFunc("POST "+wxpayPath, w.wxpayCreate)
+	mux.HandleFunc("GET "+wxpayPath+"/out-bill-no/{bill}", w.wxpayQuery)
+	mux.HandleFunc("POST "+wxpayPath+"/out-bill-no/{bill}/cancel", w.wxpayCancel)
+	mux.HandleFunc("POST /world/wxpay/accept", w.adminAccept)
 	mux.HandleFunc("GET /world/health", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, 200, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /world/people", w.adminPeople)
 	mux.HandleFunc("POST /world/people", w.adminAdd)
