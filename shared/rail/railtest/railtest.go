@@ -40,7 +40,7 @@ const Amount money.Fen = 1_234_56
 // Order is the order of the nth attempt of the suite's award.
 func Order(n int) rail.Order {
 	return rail.Order{Reference: payout.Reference("app1", "01", n), AmountFen: Amount, Purpose: "临时救助金",
-		Payee: payout.Payee{Name: civil.StoredName("欧阳试金"), Account: civil.StoredAccount("6222020200099887766"), OpenID: redact.New("oTest-openid-1")}}
+		Payee: payout.Payee{Name: civil.StoredName("欧阳试金"), Account: civil.StoredAccount("6222020200099887768"), OpenID: redact.New("oTest-openid-1")}}
 }
 
 // Run holds a rail to the contract. open makes a rail with a provider that has
