@@ -43,14 +43,19 @@ type Config struct {
 	// Limiter and Metrics may be nil.
 	Limiter Limiter
 	Metrics telemetry.Metrics
+	// AtOnce is how many requests may be worked on at the same time; 0 is any
+	// number. One more is told to come back, because a server that takes
+	// everything finishes nothing in time. A Lambda function has one at once anyway.
+	AtOnce int
 }
 
 // DefaultDocs is where problem codes are explained.
 const DefaultDocs = "/docs/api/problems#"
 
 type api struct {
-	cfg Config
-	mux *http.ServeMux
+	cfg  Config
+	mux  *http.ServeMux
+	busy chan struct{} // a place for each request being worked on; nil for any number
 }
 
 // New serves routes. It panics when a route contradicts itself, which is a
@@ -69,6 +74,9 @@ func New(cfg Config, routes ...Route) http.Handler {
 		panic("httpapi: Now, IDs and Logger are needed")
 	}
 	a := &api{cfg: cfg, mux: http.NewServeMux()}
+	if cfg.AtOnce > 0 {
+		a.busy = make(chan struct{}, cfg.AtOnce)
+	}
 	for _, r := range routes {
 		if err := r.check(cfg.Sessions != nil); err != nil {
 			panic(err)
@@ -137,7 +145,22 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if a.busy != nil {
+		select {
+		case a.busy <- struct{}{}:
+			defer func() { <-a.busy }()
+		default:
+			a.cfg.Metrics.Count("RequestShed", 1)
+			a.exchange(w, r).fail(ErrBusy)
+			return
+		}
+	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// exchange begins to answer a request whose route is not known yet.
+func (a *api) exchange(w http.ResponseWriter, r *http.Request) *exchange {
+	return &exchange{a: a, w: w, r: r, began: a.cfg.Now(), id: a.cfg.IDs.New(), lang: language(r.Header.Get("Accept-Language"), a.cfg.Language)}
 }
 
 // probe is a ResponseWriter that only remembers the head.
@@ -161,8 +184,7 @@ func cleaned(p string) string {
 
 // missing answers for a path or method that no route has.
 func (a *api) missing(w http.ResponseWriter, r *http.Request, f *fault.Error) {
-	x := &exchange{a: a, w: w, r: r, began: a.cfg.Now(), id: a.cfg.IDs.New(),
-		lang: language(r.Header.Get("Accept-Language"), a.cfg.Language)}
+	x := a.exchange(w, r)
 	// Counted apart, so that one scanner does not keep his neighbours from signing in.
 	x.key = nowhere + address(r.RemoteAddr)
 	err := x.allow()
@@ -174,8 +196,8 @@ func (a *api) missing(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 
 func (a *api) handler(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{a: a, w: w, r: r, route: &route, began: a.cfg.Now(), id: a.cfg.IDs.New(),
-			lang: language(r.Header.Get("Accept-Language"), a.cfg.Language)}
+		x := a.exchange(w, r)
+		x.route = &route
 		defer x.recover()
 		ans, err := x.run()
 		if err != nil {

@@ -72,6 +72,28 @@ func (c Caller) Do(ctx context.Context, method, path, key string, in, out any) e
 	return json.Unmarshal(answer, out)
 }
 
+// Send makes one call with a body and headers of its own, and drops the answer.
+func (c Caller) Send(ctx context.Context, method, path string, header http.Header, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode >= 300 {
+		err = &Refused{method, path, res.StatusCode, answer}
+	}
+	return err
+}
+
 // SignIn is the caller with a session of its own. region may be empty.
 func (c Caller) SignIn(ctx context.Context, path, code, region string) (Caller, error) {
 	in := map[string]string{"code": code}

@@ -32,6 +32,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/sms"
 	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/wxapp"
 )
 
@@ -62,13 +63,17 @@ func Templates() map[notice.Kind]notify.Template {
 	out := map[notice.Kind]notify.Template{}
 	for _, k := range notice.Kinds() {
 		fields := map[string]string{"phrase1": "title", "thing2": "item", "thing3": "hint"}
-		if k == notice.Paid || k == notice.Returned {
+		if k == notice.Paid || k == notice.Returned || k == notice.Confirm {
 			fields["amount4"] = "amount"
 		}
 		out[k] = notify.Template{ID: "local-" + string(k), Fields: fields}
 	}
 	return out
 }
+
+// atOnce is how many requests one process works on at the same time. It is far
+// more than two cores need, so that people on slow lines do not fill it.
+const atOnce = 1024
 
 // Keys are both ends of every line to the world, with our templates
 // approved on both channels.
@@ -112,7 +117,7 @@ const stepUp = 8 * time.Hour
 // wire gives every function its dependencies and mounts it where the template
 // says: routes on one handler, queues on the broker.
 func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handler, error) {
-	hc := &http.Client{Timeout: outsideTimeout, Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64}}
+	hc := &http.Client{Timeout: outsideTimeout, Transport: telemetry.Carry(&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64})}
 	s.closers = append(s.closers, func() error { hc.CloseIdleConnections(); return nil })
 	random := rand.Reader
 	line, err1 := bank.New(keys.BankConfig(s.WorldURL, hc, s.now, random))
@@ -124,19 +129,23 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		return nil, err
 	}
 	rails := rail.Of(bankrail.New(line))
+	merchant, err := s.addWallets(rails, o, keys, hc)
+	if err != nil {
+		return nil, err
+	}
 	routes := slices.Concat(
 		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
 			Staff: localStaff{s}, Now: s.now}),
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
-			Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp}),
-		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
+			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp}),
+		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 	)
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err
 	}
-	office := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book}
+	office := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o)}
 	handlers := map[string]queue.Handler{
 		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
 			Kin: func(ctx context.Context, people []string) ([]string, error) { return staff.KinOf(ctx, s.Table, people) },
@@ -162,7 +171,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		}
 	}
 	return httpapi.New(httpapi.Config{Sessions: s.sessions, Now: s.now, IDs: s.ids, Logger: s.log, Metrics: s.metrics,
-		Limiter: httpapi.NewMemoryLimiter(o.Limits, s.now)}, routes...), nil
+		Limiter: httpapi.NewMemoryLimiter(o.Limits, s.now), AtOnce: atOnce}, routes...), nil
 }
 
 func templateIDs() []string {
