@@ -88,6 +88,7 @@ func (f *function) invoke(ctx context.Context, event []byte) ([]byte, error) {
 	var e *environment
 	var body []byte
 	var err error
+	begun := time.Now()
 	for warm := true; warm && (e == nil || errors.Is(err, errEnded)); { // one that ended while idle is nobody's failure
 		if e, warm, err = f.take(); err != nil {
 			return nil, err
@@ -100,6 +101,7 @@ func (f *function) invoke(ctx context.Context, event []byte) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.report.Invocations++
+	f.report.Busy += time.Since(begun)
 	if err != nil {
 		f.report.Failures++
 	}

@@ -165,6 +165,7 @@ type Report struct {
 	Ready int           // environments that asked for an event
 	Init  time.Duration // from their start to that, of all of them together
 	CPU   time.Duration // of environments that have ended, together
+	Busy  time.Duration // from event to answer, of all invocations together: what is billed, beside Init
 }
 
 // Report is what a function did so far.
