@@ -101,6 +101,7 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	case err != nil:
 		return err
 	}
+	d.Metrics.Count("payout_instructed", 1)
 	heard := line.Send(ctx, reference, raw)
 	if heard.Alarm != "" {
 		d.alarm(ctx, p, heard.Alarm)
@@ -221,8 +222,14 @@ func (d Deps) commit(ctx context.Context, p payout.Payout, o payout.Outcome, mor
 	for _, code := range o.Alarms() {
 		d.alarm(ctx, p, code)
 	}
-	if err := payout.Commit(ctx, d.Table, o, more...); !errors.Is(err, payout.ErrMovedOn) {
+	if err := payout.Commit(ctx, d.Table, o, more...); err != nil {
+		if errors.Is(err, payout.ErrMovedOn) {
+			return nil
+		}
 		return err
+	}
+	if p.State != payout.Paid && o.Payout.State == payout.Paid {
+		d.Metrics.Count("payout_paid", 1)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -35,6 +36,6 @@ func Handle(d Deps) func(context.Context, table.Change) error {
 		if delay > Horizon {
 			return nil
 		}
-		return d.Send.Send(ctx, string(q), work.Message{PK: c.Item.Key.PK, SK: c.Item.Key.SK}.Encode(), delay)
+		return d.Send.Send(telemetry.WithTrace(ctx, work.Trace(c.Item)), string(q), work.Message{PK: c.Item.Key.PK, SK: c.Item.Key.SK}.Encode(), delay)
 	}
 }

@@ -86,6 +86,9 @@ func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 		}
 		return err
 	}
+	if p.State != payout.Paid && o.Payout.State == payout.Paid {
+		d.Metrics.Count("payout_paid", 1)
+	}
 	if closer, can := line.(rail.Closer); can && o.Closes() {
 		return d.close(ctx, closer, p, current.Reference)
 	}
@@ -164,6 +167,7 @@ func (d Deps) take(ctx context.Context, name award.Rail, news rail.News) (done b
 	if err != nil {
 		return false, err
 	}
+	ctx = telemetry.WithTrace(ctx, p.Award.Trace) // back to the phone's request
 	o, err := payout.Step(p, payout.News{Said: news.Said}, event.Actor{Kind: event.Provider, ID: string(name)}, d.Now())
 	if err != nil {
 		return false, err

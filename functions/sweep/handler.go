@@ -57,6 +57,9 @@ func Run(ctx context.Context, d Deps, grace time.Duration) (Report, error) {
 	}
 	d.Metrics.Age("oldest_owed", r.Oldest)
 	d.Metrics.Count("sweep_failed", int64(r.Failed))
+	if len(failed) == 0 {
+		d.Metrics.Count("sweep_done", 1)
+	}
 	return r, errors.Join(failed...)
 }
 
@@ -110,7 +113,7 @@ func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now tim
 	if to == work.Clock {
 		return nil
 	}
-	if err := d.Send.Send(ctx, string(to), work.Message{PK: item.Key.PK, SK: item.Key.SK}.Encode(), 0); err != nil {
+	if err := d.Send.Send(telemetry.WithTrace(ctx, work.Trace(item)), string(to), work.Message{PK: item.Key.PK, SK: item.Key.SK}.Encode(), 0); err != nil {
 		return err
 	}
 	r.Sent[to]++

@@ -77,7 +77,7 @@ func open(lookup func(string) (string, bool), log *slog.Logger) (*World, error) 
 	}
 	w := &World{Settings: settings, Region: region, Now: time.Now, IDs: ident.Random(), Log: log,
 		Metrics: telemetry.NewEMF(os.Stdout, "Doudi", time.Now),
-		HTTP:    &http.Client{Timeout: outsideTimeout, Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true}},
+		HTTP:    &http.Client{Timeout: outsideTimeout, Transport: telemetry.Carry(&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true})},
 		Credentials: dynamo.Environment(func(name string) string {
 			v, _ := lookup(name)
 			return v

@@ -51,6 +51,21 @@ func (t *Tree) Find(code civil.DivisionCode, day civil.Day) (Division, bool) {
 	return Division{}, false
 }
 
+// Below is the division and all in it on that day, down to the townships, in
+// order of their codes; nil when the code was nothing on that day.
+func (t *Tree) Below(code civil.DivisionCode, day civil.Day) []civil.DivisionCode {
+	if _, ok := t.Find(code, day); !ok {
+		return nil
+	}
+	all := []civil.DivisionCode{code}
+	if code.Level() < civil.TownshipLevel {
+		for _, child := range t.Children(code, day) {
+			all = append(all, t.Below(child.Code, day)...)
+		}
+	}
+	return all
+}
+
 // Path is the division and all it stood in on that day, widest first; nil when
 // the code was nothing on that day.
 func (t *Tree) Path(code civil.DivisionCode, day civil.Day) []Division {

@@ -51,10 +51,13 @@ func Batch(cfg Config, h queue.Handler) func(context.Context, events.SQSEvent) (
 // done reports whether m needs no further delivery.
 func (cfg Config) done(ctx context.Context, m queue.Message, h queue.Handler) bool {
 	disposition, err := queue.Run(ctx, m, h)
+	label := telemetry.Label{Name: "queue", Value: m.Queue}
 	if disposition == "" {
+		// One line and one count a step: an alarm on "no success lately" needs a success.
+		cfg.Logger.InfoContext(telemetry.WithTrace(ctx, m.Trace), "message done", "queue", m.Queue, "message", m.ID, "attempt", m.Attempt)
+		cfg.Metrics.Count("MessageDone", 1, label)
 		return true
 	}
-	label := telemetry.Label{Name: "queue", Value: m.Queue}
 	cfg.Logger.ErrorContext(telemetry.WithTrace(ctx, m.Trace), "message failed", "queue", m.Queue, "message", m.ID,
 		"attempt", m.Attempt, "disposition", string(disposition), "error", err)
 	// The invocation succeeds, so Lambda's own Errors metric stays at 0.

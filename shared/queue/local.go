@@ -271,6 +271,8 @@ func (l *Local) deliver(ctx context.Context, q *lane, m Message) {
 	cancel()
 	label := telemetry.Label{Name: "queue", Value: q.name}
 	if d == "" {
+		l.cfg.Logger.InfoContext(telemetry.WithTrace(ctx, m.Trace), "message done", "queue", q.name, "message", m.ID, "attempt", m.Attempt)
+		l.cfg.Metrics.Count("MessageDone", 1, label)
 		l.done()
 		return
 	}

@@ -6,6 +6,7 @@
 package work
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -66,12 +67,27 @@ func Owed(item table.Item) (at time.Time, q Queue, owes bool) {
 	return time.Time{}, "", false
 }
 
-// Message is the body of a queue message: which item, and the trace it belongs
-// to. Everything else is read from the table when it arrives.
+// Message is the body of a queue message: which item. Everything else is read
+// from the table when it arrives; the trace travels beside the body.
 type Message struct {
-	PK    string `json:"pk"`
-	SK    string `json:"sk"`
-	Trace string `json:"trace,omitempty"`
+	PK string `json:"pk"`
+	SK string `json:"sk"`
+}
+
+// Trace is the trace id that item belongs to, from the phone's request on; "" when
+// it has none. Whatever stands in the due index keeps it under the same name,
+// at the top or in its award.
+func Trace(item table.Item) string {
+	var of struct {
+		Trace string `json:"trace"`
+		Award struct {
+			Trace string `json:"trace"`
+		} `json:"award"`
+	}
+	if err := json.Unmarshal(item.Body, &of); err != nil {
+		return "" // a trace that cannot be read must not keep work from being sent
+	}
+	return cmp.Or(of.Trace, of.Award.Trace)
 }
 
 // Key is the item the message is about.
@@ -81,7 +97,7 @@ func (m Message) Key() table.Key { return table.Key{PK: m.PK, SK: m.SK} }
 func (m Message) Encode() []byte {
 	b, err := json.Marshal(m)
 	if err != nil {
-		panic("work: three strings do not marshal: " + err.Error())
+		panic("work: two strings do not marshal: " + err.Error())
 	}
 	return b
 }

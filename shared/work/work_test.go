@@ -26,7 +26,7 @@ func TestDueReadsBack(t *testing.T) {
 }
 
 func TestMessage(t *testing.T) {
-	m := Message{PK: "APP#x", SK: "HEAD", Trace: "t"}
+	m := Message{PK: "APP#x", SK: "HEAD"}
 	got, err := Decode(m.Encode())
 	if err != nil || got != m || got.Key() != (table.Key{PK: "APP#x", SK: "HEAD"}) {
 		t.Errorf("round trip: %+v %v", got, err)
@@ -34,6 +34,16 @@ func TestMessage(t *testing.T) {
 	for _, bad := range []string{"", "{}", `{"pk":"x"}`, "null", "[1]"} {
 		if _, err := Decode([]byte(bad)); err == nil {
 			t.Errorf("%q is taken as a message", bad)
+		}
+	}
+}
+
+// The trace of whatever stands in the due index is found without knowing a noun.
+func TestTrace(t *testing.T) {
+	for body, want := range map[string]string{`{"trace":"a"}`: "a", `{"award":{"trace":"b"}}`: "b", `{"trace":"a","award":{"trace":"b"}}`: "a",
+		`{"trace":[1]}`: "", `{}`: "", "": ""} {
+		if got := Trace(table.Item{Body: []byte(body)}); got != want {
+			t.Errorf("%s: %q", body, got)
 		}
 	}
 }

@@ -366,7 +366,9 @@ func (r *Room) Count(name string, n int64, labels ...telemetry.Label) {
 	for _, l := range labels {
 		r.Alarms[l.Value] += n
 	}
-	r.Alarms[name] += n
+	if name != "payout_instructed" && name != "payout_paid" && name != "pay_braked" {
+		r.Alarms[name] += n
+	}
 }
 
 // Age notes nothing.
