@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
@@ -23,6 +24,10 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 	f.StringVar(&o.Endpoint, "endpoint", "", "address of a DynamoDB engine, with -store dynamodb")
 	f.StringVar(&o.Scenario, "scenario", "", "scenario file for the stand-in world (docs/scenarios.md)")
 	f.DurationVar(&o.SweepEvery, "sweep", 5*time.Second, "how often owed work is looked for")
+	f.Func("wxpay", "regions where people may be paid into WeChat wallets, such as 320400,511700; none by default", func(list string) error {
+		o.WxPay = strings.Split(list, ",")
+		return nil
+	})
 	lambda := f.Bool("lambda", false, "run the shipped zips, as Lambda would, on a DynamoDB engine")
 	zips := f.String("zips", "dist", "directory of the zips for this machine, with -lambda; scripts/build makes them")
 	verbose := f.Bool("v", false, "log every step, not only trouble")

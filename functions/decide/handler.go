@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -31,6 +32,8 @@ type Deps struct {
 	IDs   *ident.Source
 	Now   func() time.Time
 	Cash  CashLimits
+	// Wallets reports whether a township pays into WeChat wallets; nil is nowhere.
+	Wallets func(civil.DivisionCode) bool
 	// StepUp is how long after signing in somebody may complete what another
 	// began, so that a screen left open releases no money; 0 is for ever.
 	StepUp time.Duration

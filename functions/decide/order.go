@@ -101,7 +101,7 @@ func askPayee(ctx context.Context, d Deps, call httpapi.Call[AnotherPayee]) (htt
 	}
 	return ask(ctx, d, call, asking{order.Payee, staff.RequestPayee,
 		func(p payout.Payout) bool {
-			return p.Award.Rail == award.Bank && (p.State == payout.Failed || p.State == payout.Returned)
+			return p.Award.Rail.ByMachine() && (p.State == payout.Failed || p.State == payout.Returned)
 		},
 		func(ctx context.Context, o order.Order) (order.Order, string, error) {
 			o, err := o.WithAccount(ctx, d.Box, d.Blind, account)
@@ -242,6 +242,9 @@ func (k desk) payAgain(ctx context.Context, next *application.Application, o ord
 		return nil, err
 	}
 	retry := payout.Retry{Payee: o.Payee, Payees: application.AccountRefs(d.Blind, account)[1:], First: o.Asked, Second: k.actor(o.Asked.Person)}
+	if p.Award.Rail == award.WxPay {
+		retry.Rail = award.Bank // an account is no wallet
+	}
 	writes, _, err := payout.Again(ctx, d.Table, k.app, p, retry, payee, k.at)
 	if err != nil {
 		return nil, err

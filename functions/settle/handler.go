@@ -22,6 +22,8 @@ import (
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
+	"github.com/doudi-aid/doudi/shared/rail/wxpayrail"
+	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -29,11 +31,16 @@ import (
 
 // Deps is everything this function needs from the world.
 type Deps struct {
-	Table   table.Store
-	Rails   rail.Set
-	Now     func() time.Time
-	Metrics telemetry.Metrics
-	Log     *slog.Logger
+	Table table.Store
+	Rails rail.Set
+	// Box, Blind and Merchant serve people who must accept their money; without a
+	// rail that asks for it they may be left out.
+	Box      *seal.Box
+	Blind    *seal.Blind
+	Merchant Merchant
+	Now      func() time.Time
+	Metrics  telemetry.Metrics
+	Log      *slog.Logger
 }
 
 // saving is how long storing an answer may take after the request itself is over.
@@ -112,9 +119,18 @@ func (d Deps) alarm(ctx context.Context, p payout.Payout, code string) {
 	d.Log.ErrorContext(ctx, "payout needs a person", "code", code, "application", p.Award.Application, "award", p.Award.ID, "state", string(p.State))
 }
 
-// Routes are what settle answers.
+// Callbacks are where the providers tell their news.
+func Callbacks(d Deps) []httpapi.Route {
+	return []httpapi.Route{d.listen(award.Bank, bankrail.CallbackPath), d.listen(award.WxPay, wxpayrail.CallbackPath)}
+}
+
+// Routes are what settle answers: the providers, and people who must accept their
+// money, which no other function may open to them.
 func Routes(d Deps) []httpapi.Route {
-	return []httpapi.Route{d.listen(award.Bank, bankrail.CallbackPath)}
+	const one = " /v1/applications/{id}/collection"
+	return append(Callbacks(d),
+		httpapi.JSON("GET"+one, http.StatusOK, httpapi.Options{Caller: httpapi.Citizen}, d.collection),
+		httpapi.JSON("POST"+one+"/refusal", http.StatusOK, httpapi.Options{Caller: httpapi.Citizen, Idempotent: true}, d.decline))
 }
 
 // listen is the route of one rail's callbacks. It is there whether or not the rail

@@ -32,7 +32,7 @@ func start(r *Room) functions {
 	return functions{r, map[work.Queue]queue.Handler{
 		work.Pay:    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: r.Logger()}),
 		work.Settle: settle.Handle(d),
-	}, httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, settle.Routes(d)...)}
+	}, httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, settle.Callbacks(d)...)}
 }
 
 // call gives the bank's callback to settle; 0 means that the process died.

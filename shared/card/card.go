@@ -124,7 +124,7 @@ func explanation(a application.Application, zone *time.Location) string {
 	return ""
 }
 
-var rails = map[string]string{"bank": "银行转账到本人账户", "reserve_cash": "备用金现金发放"}
+var rails = map[string]string{"bank": "银行转账到本人账户", "reserve_cash": "备用金现金发放", "wxpay": "微信收款（本人确认）"}
 
 // states says each state of a payout in plain Chinese.
 var states = map[string]string{
@@ -132,6 +132,8 @@ var states = map[string]string{
 	"instructing": "已向银行发出付款指令",
 	"submitted":   "银行已收到付款指令",
 	"unknown":     "正在向银行核实付款结果",
+	"waiting":     "救助金已备好，请在小程序点“确认收款”",
+	"closing":     "正在撤销微信收款，完成后改由其他方式发放",
 	"resend":      "正在向银行重新发送同一指令",
 	"paid":        "银行已将救助金打入账户",
 	"failed":      "银行未能付款，资金未动，工作人员会联系您",
@@ -169,6 +171,8 @@ var words = map[string]string{
 	"payout.instructed":          "已向银行发出付款指令",
 	"payout.submitted":           "银行已收到付款指令",
 	"payout.unknown":             "正在向银行核实付款结果",
+	"payout.waiting":             "救助金已备好，请您确认收款",
+	"payout.cancel_asked":        "正在撤销微信收款",
 	"payout.paid":                "银行已将救助金打入账户",
 	"payout.failed":              "银行未能付款，资金未动",
 	"payout.returned":            "救助金被银行退回，资金已回到专户",

@@ -8,3 +8,7 @@ var ErrPayee = fault.New(fault.Conflict, "payee-moved", "收款账户已有变�
 
 // ErrNoAccount: there is no account to pay to.
 var ErrNoAccount = fault.New(fault.Conflict, "no-account", "这份申请没有收款账户，请改用备用金发放，或者请申请人补充账户。", "There is no account to pay to; use the reserve, or ask for an account.")
+
+// ErrNoWallet: the township does not pay into wallets, or somebody else applied for
+// the person, so that there is no wallet of theirs.
+var ErrNoWallet = fault.New(fault.Conflict, "no-wallet", "这份申请不能发放到微信，请改由银行或备用金发放。", "This application cannot be paid into a WeChat wallet; use the bank or the reserve.")

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/account"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
@@ -31,6 +33,8 @@ type Office struct {
 	Box   *seal.Box
 	Blind *seal.Blind
 	Book  *policy.Book
+	// Wallets reports whether a township pays into WeChat wallets; nil is nowhere.
+	Wallets func(civil.DivisionCode) bool
 }
 
 // Case is an application with everything that first aid needs to know of it.
@@ -90,6 +94,13 @@ func (c Case) Insuperable(o policy.Outcome) []policy.HoldReason {
 	})
 }
 
+// Wallet reports whether c may be paid into a WeChat wallet: where that is switched
+// on, and only when the person helped applied by themselves, because the wallet is
+// that of whoever applied.
+func (o Office) Wallet(c Case) bool {
+	return o.Wallets != nil && o.Wallets(c.Township) && c.Particulars.Applicant == nil && c.Account != ""
+}
+
 // Decision is who decided to pay what. Either two people, or an envelope that
 // two people approved beforehand.
 type Decision struct {
@@ -137,6 +148,24 @@ func (o Office) Grant(ctx context.Context, c Case, d Decision) (Granted, error) 
 		}
 		var err error
 		to := payout.Payee{Name: c.Particulars.Payee().Name, Account: c.Particulars.Account}
+		if payee, err = to.Seal(ctx, o.Box, c.ID, a.ID, 1); err != nil {
+			return Granted{}, err
+		}
+	case award.WxPay:
+		a.Fund = fund.Named(fund.Relief, a.Year)
+		if !o.Wallet(c) {
+			return Granted{}, ErrNoWallet
+		}
+		owner, err := account.Get(ctx, o.Table, c.Account)
+		if err != nil {
+			return Granted{}, err
+		}
+		openID, err := owner.Address(ctx, o.Box)
+		if err != nil {
+			return Granted{}, err
+		}
+		a.Payee = c.Account // already a keyed reference, of the person in the mini-program
+		to := payout.Payee{Name: c.Particulars.Subject.Name, OpenID: openID}
 		if payee, err = to.Seal(ctx, o.Box, c.ID, a.ID, 1); err != nil {
 			return Granted{}, err
 		}

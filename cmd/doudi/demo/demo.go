@@ -21,6 +21,7 @@ type Options struct {
 	URL     string        // of the API
 	Bank    string        // of the stand-in world; "" to ask the API for it
 	Region  string        // 6 digits
+	Wallet  bool          // paid into the WeChat wallet, which the person accepts
 	Patient time.Duration // how long the server may be away before the demo gives up
 	Out     io.Writer
 	HTTP    *http.Client
@@ -59,6 +60,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := p.decide(ctx, id); err != nil {
 		return err
 	}
+	if p.Wallet {
+		if err := p.collect(ctx, who, citizen, id); err != nil {
+			return err
+		}
+	}
 	card, err := p.awaitMoney(ctx, citizen, id)
 	if err != nil {
 		return err
@@ -73,6 +79,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	p.show(card)
+	if p.Wallet {
+		return nil // seen in the wallet already
+	}
 	return p.checkBook(ctx, who, card)
 }
 

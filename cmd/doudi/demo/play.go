@@ -99,7 +99,7 @@ func (p *player) decide(ctx context.Context, id string) error {
 		return err
 	}
 	var proposed proposal
-	if err := clerk.do(ctx, http.MethodPost, path+"/proposals", p.key("propose"), map[string]any{}, &proposed); err != nil {
+	if err := clerk.do(ctx, http.MethodPost, path+"/proposals", p.key("propose"), p.proposing(), &proposed); err != nil {
 		return fmt.Errorf("提出意见：%w", err)
 	}
 	p.step("经办", "clerk-1 看过核对结果（规则起草 %s），提出先行救助意见 %s", yuan(seen.Findings.AmountFen), yuan(proposed.AmountFen))
@@ -153,6 +153,38 @@ func (p *player) card(ctx context.Context, citizen *client, id string) (card, er
 	var c card
 	err := citizen.do(ctx, http.MethodGet, "/v1/applications/"+id+"/card", "", nil, &c)
 	return c, err
+}
+
+// proposing is what the clerk leaves to the rules, and what not.
+func (p *player) proposing() map[string]any {
+	if p.Wallet {
+		return map[string]any{"rail": "wxpay"}
+	}
+	return map[string]any{}
+}
+
+// collect is the person tapping 确认收款 on the page that WeChat shows.
+func (p *player) collect(ctx context.Context, who person, citizen *client, id string) error {
+	var c struct {
+		AmountFen int64  `json:"amount_fen"`
+		Package   string `json:"package"`
+	}
+	err := p.every(ctx, "可以确认收款", func() (bool, error) {
+		err := citizen.do(ctx, http.MethodGet, "/v1/applications/"+id+"/collection", "", nil, &c)
+		if said, ok := errors.AsType[problem](err); ok && said.Code == "payout-state" {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return err
+	}
+	tap := map[string]string{"name": who.Code, "package": c.Package}
+	if err := p.client(p.world).do(ctx, http.MethodPost, "/world/wxpay/accept", "", tap, nil); err != nil {
+		return fmt.Errorf("确认收款：%w", err)
+	}
+	p.step("居民", "在微信里点了“确认收款”，%s", yuan(c.AmountFen))
+	return nil
 }
 
 func (p *player) awaitMoney(ctx context.Context, citizen *client, id string) (card, error) {

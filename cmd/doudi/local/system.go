@@ -45,7 +45,9 @@ type Options struct {
 	Store       string // Embedded or DynamoDB
 	Endpoint    string // of the DynamoDB engine
 	// Observe is told what each request to the engine cost; nil for nobody.
-	Observe    func(dynamo.Usage)
+	Observe func(dynamo.Usage)
+	// WxPay names the regions (6 digits) where people may be paid into WeChat wallets.
+	WxPay      []string
 	Scenario   string // file for the world; "" for a world where all goes well
 	SweepEvery time.Duration
 	// WithoutRelay loses every message that the relay would send: the sweeper

@@ -1,0 +1,51 @@
+package local
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/doudi-aid/doudi/cmd/doudi/world"
+	"github.com/doudi-aid/doudi/functions/settle"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/rail/wxpayrail"
+	"github.com/doudi-aid/doudi/shared/wxpay"
+)
+
+// wallets says where people are paid into WeChat wallets: in the regions that the
+// options name, and nowhere else.
+func (s *System) wallets(o Options) func(civil.DivisionCode) bool {
+	return func(township civil.DivisionCode) bool {
+		region, ok := s.Tree.Region(township)
+		return ok && slices.ContainsFunc(o.WxPay, func(r string) bool { return len(r) == 6 && string(region) == r+"000000" })
+	}
+}
+
+// addWallets puts the rail into rails when some region uses it.
+func (s *System) addWallets(rails rail.Set, o Options, keys world.Keys, hc *http.Client) (settle.Merchant, error) {
+	if len(o.WxPay) == 0 {
+		return settle.Merchant{}, nil
+	}
+	c := keys.WxPayConfig(s.WorldURL, s.URL+wxpayrail.CallbackPath, hc, s.now)
+	line, err := wxpay.New(c)
+	if err != nil {
+		return settle.Merchant{}, err
+	}
+	rails[award.WxPay] = wxpayrail.New(line, s.Table, c.MaxFen, s.now, passing)
+	return settle.Merchant{MchID: c.MchID, AppID: c.AppID}, nil
+}
+
+// passing lets time pass, unless ctx ends first.
+func passing(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
