@@ -28,6 +28,7 @@ func commands() []command {
 		{"demo", "play one emergency case against a running system 演示一次急难救助", play},
 		{"preflight", "find what is in the way of a deploy 部署前检查", preflight},
 		{"deploy", "check a region, then bring its stack up 检查并部署一个地区", deployRegion},
+		{"import", "put staff and funds into a deployed region 导入人员和资金", importRoster},
 		{"cost", "what a million applications cost 每百万件申请的费用", price},
 	}
 }
