@@ -58,10 +58,19 @@ func importRoster(ctx context.Context, args []string, out, errs io.Writer) error
 
 // openDesk opens the table and the keys that the environment names.
 func openDesk(ctx context.Context) (roster.Desk, error) {
+	t, keys, err := openKeys()
+	if err != nil {
+		return roster.Desk{}, err
+	}
+	blind, err := keys.Blind(ctx)
+	return roster.Desk{Table: t, Box: seal.NewBox(keys, rand.Reader), Blind: blind, Tree: division.Shipped(), Now: time.Now}, err
+}
+
+func openKeys() (*dynamo.Store, *kmskeys.Keys, error) {
 	settings := config.From(os.LookupEnv)
 	region, name, key := settings.Text("AWS_REGION"), settings.Text("DOUDI_TABLE"), settings.Text("DOUDI_SEAL_KEY")
 	if err := settings.Err(); err != nil {
-		return roster.Desk{}, err
+		return nil, nil, err
 	}
 	credentials := dynamo.Environment(os.Getenv)
 	t := dynamo.New(dynamo.Lean(region, os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), credentials, nil), name, ident.Random())
@@ -69,7 +78,23 @@ func openDesk(ctx context.Context) (roster.Desk, error) {
 	if at := os.Getenv("AWS_ENDPOINT_URL_KMS"); at != "" {
 		options.BaseEndpoint = &at
 	}
-	keys := kmskeys.New(kms.New(options), t, key, time.Now)
-	blind, err := keys.Blind(ctx)
-	return roster.Desk{Table: t, Box: seal.NewBox(keys, rand.Reader), Blind: blind, Tree: division.Shipped(), Now: time.Now}, err
+	return t, kmskeys.New(kms.New(options), t, key, time.Now), nil
+}
+
+// rotate is "doudi rotate": a new version of the key that people and accounts are
+// known by. The old versions stay, because what is filed under them must be found.
+func rotate(ctx context.Context, args []string, out, errs io.Writer) error {
+	if len(args) > 0 {
+		fmt.Fprintln(errs, "doudi rotate: takes no arguments; AWS_REGION, DOUDI_TABLE and DOUDI_SEAL_KEY say where")
+		return errUsage
+	}
+	_, keys, err := openKeys()
+	if err != nil {
+		return err
+	}
+	if err := keys.RotateBlind(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "a new version stands; deploy again now, so that every function starts with it")
+	return nil
 }

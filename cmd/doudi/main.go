@@ -25,10 +25,13 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"up", "start the whole system on this machine 在本机启动整个系统", up},
+		{"status", "show what is owed, on its way, late, held or stopped 查看运行状况", status},
+		{"redrive", "send dead letters again 重新投递死信", sendAgain},
 		{"demo", "play one emergency case against a running system 演示一次急难救助", play},
 		{"preflight", "find what is in the way of a deploy 部署前检查", preflight},
 		{"deploy", "check a region, then bring its stack up 检查并部署一个地区", deployRegion},
 		{"import", "put staff and funds into a deployed region 导入人员和资金", importRoster},
+		{"rotate", "a new version of the key people are known by 轮换人员索引密钥", rotate},
 		{"cost", "what a million applications cost 每百万件申请的费用", price},
 	}
 }
