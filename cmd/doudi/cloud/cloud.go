@@ -74,6 +74,9 @@ func New(o Options) (*Cloud, error) {
 	c := &Cloud{options: o, master: m, secrets: map[string]string{}}
 	c.targets = map[string]target{
 		"AmazonSQS.SendMessage":         {"sqs", handle(c.sendMessage)},
+		"AmazonSQS.ReceiveMessage":      {"sqs", handle(c.receiveMessage)},
+		"AmazonSQS.DeleteMessage":       {"sqs", handle(c.deleteMessage)},
+		"AmazonSQS.GetQueueAttributes":  {"sqs", handle(c.queueAttributes)},
 		"TrentService.GenerateDataKey":  {"kms", handle(m.generateDataKey)},
 		"TrentService.Decrypt":          {"kms", handle(m.decrypt)},
 		"secretsmanager.GetSecretValue": {"secretsmanager", handle(c.getSecretValue)},

@@ -212,7 +212,8 @@ func (s *System) serve(l net.Listener, h http.Handler) {
 	})
 }
 
-// front adds the one page that only a local system has: where its world is.
+// front adds the pages that only a local system has: where its world is, how it
+// stands, and its dead letters again.
 func (s *System) front(api http.Handler) http.Handler {
 	page, err := json.Marshal(map[string]string{"stage": "local", "world": s.WorldURL})
 	if err != nil {
@@ -224,7 +225,9 @@ func (s *System) front(api http.Handler) http.Handler {
 			_, _ = w.Write(page) // the caller is gone when this fails
 			return
 		}
-		api.ServeHTTP(w, r)
+		if !s.operate(w, r) {
+			api.ServeHTTP(w, r)
+		}
 	})
 }
 
