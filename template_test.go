@@ -204,6 +204,7 @@ func stackBreaches(f text, identity string) []string {
 		body := string(raw)
 		switch r.Type {
 		case "AWS::IAM::Role":
+			bad = append(bad, putBreaches(f.path+": "+id, statements(r))...)
 			for _, s := range statements(r) {
 				bad = append(bad, statementBreaches(f.path+": "+id, s)...)
 			}
@@ -302,6 +303,34 @@ func statementBreaches(where string, s statement) []string {
 		}
 		if s.Condition["Null"]["dynamodb:LeadingKeys"].Value != "false" {
 			bad = append(bad, where+": ForAllValues is true of an absent key; the Null condition must stand beside it")
+		}
+	}
+	return bad
+}
+
+// putBreaches: IAM cannot say "only where nothing is", but it can keep a function
+// out of whole partitions. Whoever may put may still not make anybody staff, and
+// whoever is not for money may not put over a fund.
+func putBreaches(where string, all []statement) []string {
+	var puts, updates bool
+	var never []string
+	for _, s := range all {
+		for _, a := range values(s.Action) {
+			puts = puts || a == "dynamodb:PutItem" && s.Effect == "Allow"
+			updates = updates || a == "dynamodb:UpdateItem" && s.Effect == "Allow"
+			if a == "dynamodb:PutItem" && s.Effect == "Deny" {
+				never = append(never, values(s.Condition["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"])...)
+			}
+		}
+	}
+	want := []string{"STAFF#*", "KIN#*"}
+	if !updates { // it moves no counters of funds
+		want = append(want, "FUND#*", "ENVELOPES#*", "REF#*", "PAYEE#*", "BRAKE*")
+	}
+	var bad []string
+	for _, keys := range want {
+		if puts && !slices.Contains(never, keys) {
+			bad = append(bad, where+": is not kept from putting over "+keys)
 		}
 	}
 	return bad
@@ -603,6 +632,7 @@ Resources:
                 Action: dynamodb:UpdateItem
                 Resource: !GetAtt Table.Arn
                 Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FUND#*", "ENVELOPES#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}
+              - {Effect: Deny, Action: dynamodb:PutItem, Resource: !GetAtt Table.Arn, Condition: {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["STAFF#*", "KIN#*"]}}}
 `
 	const function = `
 Resources:
@@ -635,6 +665,9 @@ Resources:
 		"all_of_dynamodb":       {role, "dynamodb:PutItem", `"dynamodb:*"`},
 		"updates_anything":      {role, `["FUND#*", "ENVELOPES#*"]`, `["*"]`},
 		"absent_key_passes":     {role, `, "Null": {"dynamodb:LeadingKeys": "false"}`, ""},
+		"staff_by_a_function":   {role, `"STAFF#*", `, ""},
+		"funds_by_anybody":      {role, "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem"},
+		"denial_that_is_none":   {role, "Effect: Deny", "Effect: Allow"},
 		"literal_arn":           {role, "!GetAtt Table.Arn}", "arn:aws:dynamodb:x}"},
 		"literal_host":          {role, "PolicyName: only", "PolicyName: https://x.amazonaws.com/"},
 		"role_of_another":       {function, "Identity.Outputs.ARole", "Identity.Outputs.BRole"},
