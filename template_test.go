@@ -583,6 +583,23 @@ func alarmBreaches(files []text, pages []string) []string {
 	return bad
 }
 
+// The page that an operator looks at shows every alarm there is.
+func TestDashboardShowsEveryAlarm(t *testing.T) {
+	files := stackFiles(t)
+	page := named(files, "infra/dashboard.yaml")
+	seen := 0
+	for _, f := range files {
+		for _, m := range regexp.MustCompile(`AlarmName: !Sub "\$\{System\}-([a-z-]+)"`).FindAllStringSubmatch(f.body, -1) {
+			if seen++; !strings.Contains(page, "alarm:${System}-"+m[1]+`"`) {
+				t.Errorf("%s: %s is not on the dashboard", f.path, m[1])
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no alarm was looked at")
+	}
+}
+
 var capital = regexp.MustCompile(`([a-z])([A-Z])`)
 
 func TestEveryAlarmHasItsPage(t *testing.T) {
