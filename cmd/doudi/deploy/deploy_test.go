@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -102,9 +103,11 @@ func repository(t *testing.T) fstest.MapFS {
 	return files
 }
 
+var shipped = sync.OnceValues(policy.Shipped)
+
 func rulebook(t *testing.T, day string) deploy.Rulebook {
 	t.Helper()
-	book, err := policy.Shipped()
+	book, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}
