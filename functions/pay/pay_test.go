@@ -309,6 +309,54 @@ func TestTheReplyIsStoredAfterOurTimeIsUp(t *testing.T) {
 	}
 }
 
+// The answer is lost to the store, or somebody knew more meanwhile: the claim
+// stands, settle owes the question, and nothing is sent twice.
+func TestTheReplyThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		second func(context.Context, *Room)
+		want   error
+	}{
+		"the store does not answer": {nil, payout.ErrIndeterminate},
+		"somebody knew more": {func(ctx context.Context, r *Room) {
+			p := r.Payout()
+			o, err := payout.Step(p, payout.Answer{Said: payout.Said{Word: payout.Processing, Reference: p.Attempts[0].Reference}}, event.Actor{Kind: event.System, ID: "settle"}, r.Now())
+			if err == nil {
+				err = payout.Commit(ctx, r.Store, o)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fate := NewFate(nil)
+			if c.second == nil {
+				fate = NewFate(map[int]Doom{3: Lost}) // the claim, the order, the answer
+			}
+			r := New(t, fate)
+			writes := 0
+			r.Table.Before = func(ctx context.Context) {
+				if writes++; writes == 2 && c.second != nil {
+					c.second(ctx, r)
+				}
+			}
+			h := pay.Handle(deps(r))
+			if err := h(t.Context(), r.Message()); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if err := h(t.Context(), r.Message()); err != nil {
+				t.Error(err)
+			}
+			sent(t, r, 1)
+			if q, _, owes := r.Owed(); !owes || q != work.Settle {
+				t.Errorf("owed to %q", q)
+			}
+		})
+	}
+}
+
 func TestWhatTheBankSaysAtOnce(t *testing.T) {
 	t.Parallel()
 	for m, want := range map[Manner]struct {

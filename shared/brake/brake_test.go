@@ -221,3 +221,67 @@ func TestTheBoardDoesNotOverflow(t *testing.T) {
 		}
 	}
 }
+
+// A record that cannot be read stops money: it is an error, never "no brake".
+func TestDamagedRecordsAreErrors(t *testing.T) {
+	t.Parallel()
+	store := embedded.Memory()
+	put := func(key table.Key, body string) {
+		if err := store.Transact(t.Context(), table.Put{Item: table.Item{Key: key, Version: 1, Body: []byte(body)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := brake.Get(t.Context(), store, "none"); !errors.Is(err, brake.ErrNotFound) {
+		t.Error(err)
+	}
+	put(brake.Key("broken"), "{")
+	put(brake.Key("other"), `{"id":"other","version":7}`)
+	put(read(t, store, "any").Check().Key, "{")
+	for _, id := range []string{"broken", "other"} {
+		if _, err := brake.Get(t.Context(), store, id); err == nil {
+			t.Errorf("%s was read", id)
+		}
+	}
+	if _, err := brake.List(t.Context(), store); err == nil {
+		t.Error("listed")
+	}
+	if _, err := brake.Read(t.Context(), store, "any"); err == nil {
+		t.Error("the board was read")
+	}
+}
+
+// Two who act on the same board at once: one step lands.
+func TestOfTwoStepsAtOnceOneLands(t *testing.T) {
+	t.Parallel()
+	store := embedded.Memory()
+	board := read(t, store, "any")
+	first := pulled(t)
+	second := first
+	second.ID, second.Kind, second.Target = "y", brake.Officer, "o"
+	if err := brake.Commit(t.Context(), store, board, first, first.Event("pulled", first.Pulled.By, noon)); err != nil {
+		t.Fatal(err)
+	}
+	if err := brake.Commit(t.Context(), store, board, second, second.Event("pulled", second.Pulled.By, noon)); !errors.Is(err, brake.ErrMovedOn) {
+		t.Errorf("got %v", err)
+	}
+	if err := brake.Commit(t.Context(), store, read(t, store, "any"), first, first.Event("pulled", first.Pulled.By, noon)); !errors.Is(err, brake.ErrAlready) {
+		t.Errorf("got %v", err)
+	}
+	if b := read(t, store, "any"); b.Frozen(noon, event.Actor{ID: "o"}) != nil || len(b.Standing(noon)) != 1 {
+		t.Error("both landed")
+	}
+}
+
+func TestEverythingHasAName(t *testing.T) {
+	t.Parallel()
+	for _, k := range brake.Kinds() {
+		if k.Label() == "" {
+			t.Errorf("%s has no name", k)
+		}
+	}
+	for _, s := range []brake.State{brake.Pulled, brake.Standing, brake.Lifting, brake.Lapsed, brake.Lifted} {
+		if s.Label() == "" {
+			t.Errorf("%s has no name", s)
+		}
+	}
+}
