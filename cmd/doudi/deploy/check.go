@@ -300,6 +300,9 @@ func (f *found) buckets(root fs.FS) {
 			f.say(name, err.Error(), "Put the file back.")
 			continue
 		}
+		if !bytes.Contains(raw, []byte("AWS::S3::Bucket")) {
+			continue
+		}
 		// What is not a bucket need not fit the shape above; what is one and does not fit has no block.
 		_ = yaml.Unmarshal(raw, &doc)
 		for id, one := range doc.Resources {

@@ -93,7 +93,7 @@ func repository(t *testing.T) fstest.MapFS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := doudi.Load()
+	template, err := loaded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,10 @@ func repository(t *testing.T) fstest.MapFS {
 	return files
 }
 
-var shipped = sync.OnceValues(policy.Shipped)
+var (
+	shipped = sync.OnceValues(policy.Shipped)
+	loaded  = sync.OnceValues(doudi.Load)
+)
 
 func rulebook(t *testing.T, day string) deploy.Rulebook {
 	t.Helper()
