@@ -41,8 +41,10 @@ bench: ## measure, and print the table of docs/benchmarks.md
 load: ## put the whole system under every load it promises to bear, with pictures; SCALE=1 takes about an hour
 	go run ./test/load -scale $${SCALE:-0.25}
 
-docs: ## make docs/api/openapi.yaml and problems.md again, after a route, a field, a comment or a fault changed
+docs: ## make docs/api/openapi.yaml, problems.md and test/stack/testdata again, after a route, a field, a fault or a template changed
 	go run ./scripts/apidoc
+	scripts/tools >/dev/null
+	go test ./test/stack -run 'Expansion|Roles' -update
 
 tools: ## install the pinned tools only
 	scripts/tools
