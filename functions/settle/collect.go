@@ -71,6 +71,9 @@ func (d Deps) collection(ctx context.Context, c httpapi.Call[httpapi.None]) (Col
 	if err != nil {
 		return Collection{}, err
 	}
+	if a.Held() {
+		return Collection{}, application.ErrHeld // a flag holds the money here too
+	}
 	content, err := payout.OpenPackage(ctx, d.Table, d.Box, p)
 	if err != nil {
 		return Collection{}, err

@@ -378,6 +378,30 @@ func TestEveryWriteMayBeLost(t *testing.T) {
 	}
 }
 
+func TestAHoldKeepsThePageShut(t *testing.T) {
+	t.Parallel()
+	w := openWallet(t, NewFate(nil), "")
+	w.run(in(payout.Waiting))
+	head, err := application.Get(t.Context(), w.Store, appID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, _, err := head.PlaceHold(application.NewHold(head.ID, head.Version, "STAFF", Clerk, w.Now(), w.Now().Add(time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes, err := next.Writes(next.Event("held", Clerk, w.Now()))
+	if err == nil {
+		err = w.Store.Transact(t.Context(), writes...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, body := w.call("GET", collection, w.token, ""); code != http.StatusConflict || strings.Contains(body, "package") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
 func TestNewsOfTheWallet(t *testing.T) {
 	t.Parallel()
 	w := openWallet(t, NewFate(nil), "")
