@@ -402,6 +402,28 @@ func TestAHoldKeepsThePageShut(t *testing.T) {
 	}
 }
 
+// TestWhereTheRailIsOff: callbacks wait for it, and people find no page.
+func TestWhereTheRailIsOff(t *testing.T) {
+	t.Parallel()
+	w := openWallet(t, NewFate(nil), "")
+	d := settle.Deps{Table: w.Table, Box: w.Box, Blind: blind(t), Now: w.Now, Metrics: w, Log: w.Logger()}
+	w.web = httpapi.New(httpapi.Config{Sessions: session.NewStore(w.Store, rand.Reader, w.Now), Now: w.Now, IDs: ident.Random(),
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, settle.Routes(d)...)
+	r := httptest.NewRequest(http.MethodPost, wxpayrail.CallbackPath, strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	a := httptest.NewRecorder()
+	w.web.ServeHTTP(a, r)
+	if a.Code != http.StatusServiceUnavailable {
+		t.Errorf("a callback: %d", a.Code)
+	}
+	if code, _ := w.call("GET", collection, w.token, ""); code != http.StatusServiceUnavailable {
+		t.Errorf("the page: %d", code)
+	}
+	if code, _ := w.call("GET", "/v1/applications/00000000000000000000000000/collection", w.token, ""); code != http.StatusNotFound {
+		t.Errorf("nobody's case: %d", code)
+	}
+}
+
 func TestNewsOfTheWallet(t *testing.T) {
 	t.Parallel()
 	w := openWallet(t, NewFate(nil), "")
