@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test check lint cover bench load docs tools build deploy clean
+.PHONY: help up demo test check lint cover bench prove load docs tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ cover: ## open questions of coverage: functions not fully covered in the last `m
 
 bench: ## measure, and print the table of docs/benchmarks.md
 	scripts/bench
+
+prove: ## run every schedule of crashes, lost answers, outcomes and callbacks through the payment path; REPLAY='…' runs one
+	go run ./test/prove $(if $(REPLAY),-replay '$(REPLAY)')
 
 load: ## put the whole system under every load it promises to bear, with pictures; SCALE=1 takes about an hour
 	go run ./test/load -scale $${SCALE:-0.25}

@@ -71,9 +71,25 @@ type oneKey struct{ seal.Key }
 func (k oneKey) Current(context.Context) (seal.Key, error)      { return k.Key, nil }
 func (k oneKey) ByID(context.Context, string) (seal.Key, error) { return k.Key, nil }
 
+// Option changes how a room is made.
+type Option func(*options)
+
+type options struct {
+	sign func(name string, fill byte) (bank.Signer, bank.Verifier)
+}
+
+// QuickSignatures replaces the signatures of both sides by keyed hashes of the
+// same place in the protocol: an enumeration spends its time on schedules, and
+// that the real ones hold is tested elsewhere.
+func QuickSignatures() Option { return func(o *options) { o.sign = quickSigner } }
+
 // New is a room in which fate rules every touch after the approval.
-func New(t testing.TB, fate *Fate) *Room {
+func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 	t.Helper()
+	set := options{sign: signer}
+	for _, o := range opts {
+		o(&set)
+	}
 	key, err := seal.NewKey("k1", bytes.Repeat([]byte{7}, seal.KeyBytes))
 	if err != nil {
 		t.Fatal(err)
@@ -81,8 +97,8 @@ func New(t testing.TB, fate *Fate) *Room {
 	r := &Room{T: t, Store: embedded.Memory(), Fate: fate, Box: seal.NewBox(oneKey{key}, rand.Reader), at: Start,
 		Log: &bytes.Buffer{}, Alarms: map[string]int64{}}
 	r.Table = &Mortal{Store: r.Store, Fate: fate}
-	ours, oursPublic := signer("ours", 1)
-	theirs, theirsPublic := signer("bank", 2)
+	ours, oursPublic := set.sign("ours", 1)
+	theirs, theirsPublic := set.sign("bank", 2)
 	secret := bytes.Repeat([]byte{3}, 32)
 	r.Teller = &Teller{now: r.Now, ours: map[string]bank.Verifier{ours.KeyID(): oursPublic}, key: theirs, keyID: "p1", secret: secret,
 		orders: map[string]*transfer{}, Bodies: map[string][]string{}, Credits: map[string]int{}}

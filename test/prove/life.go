@@ -1,0 +1,323 @@
+// Command prove runs the payment path's real handlers through every schedule of
+// crashes, lost answers, provider outcomes and callbacks that the space it
+// prints describes, and looks after each whether the money, the ledger and the
+// record are right. A schedule that breaks something prints one line that
+// replays it. It opens no socket.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/functions/pay"
+	"github.com/doudi-aid/doudi/functions/relay"
+	"github.com/doudi-aid/doudi/functions/settle"
+	"github.com/doudi-aid/doudi/functions/sweep"
+	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/payout/payouttest"
+	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail/bankrail"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// end is what the bank makes of an order, and where that must lead.
+type end struct {
+	name    string
+	verdict payouttest.Verdict
+	state   payout.State
+}
+
+func ends() []end {
+	return []end{
+		{"paid", payouttest.Verdict{Status: bank.Paid}, payout.Paid},
+		{"paid-slowly", payouttest.Verdict{Status: bank.Paid, Slow: 3}, payout.Paid},
+		{"account-closed", payouttest.Verdict{Status: bank.Failed, Code: "ACCOUNT_CLOSED"}, payout.Failed},
+		{"bank-busy", payouttest.Verdict{Status: bank.Failed, Code: "BANK_BUSY"}, payout.Paid}, // by a second attempt
+		{"no-funds", payouttest.Verdict{Status: bank.Failed, Code: "INSUFFICIENT_FUNDS"}, payout.Failed},
+		{"sent-back", payouttest.Verdict{Status: bank.Returned, Code: "ACCOUNT_CLOSED"}, payout.Returned},
+	}
+}
+
+// chatter is how the bank's callbacks behave, and messages how ours do.
+var (
+	chatters = []string{"silent", "once", "twice", "late", "forged", "stranger"}
+	messages = []string{"relayed", "swept"} // swept: the relay's are all lost
+)
+
+// schedule is one life: what the provider does, and what befalls each touch of
+// the world.
+type schedule struct {
+	end       end
+	send, ask payouttest.Manner
+	chatter   string
+	messages  string
+	dooms     []doomed // in the order of touches
+}
+
+// doomed is one touch and what becomes of it.
+type doomed struct {
+	touch int
+	doom  payouttest.Doom
+}
+
+// String is what -replay takes.
+func (s schedule) String() string {
+	var dooms []string
+	for _, d := range s.dooms {
+		dooms = append(dooms, fmt.Sprintf("%d:%s", d.touch, d.doom))
+	}
+	return fmt.Sprintf("%s/%s/%s/%s/%s/%s", s.end.name, s.send, s.ask, s.chatter, s.messages, strings.Join(dooms, "+"))
+}
+
+// parse reads what String wrote.
+func parse(line string) (schedule, error) {
+	part := strings.Split(line, "/")
+	if len(part) != 6 {
+		return schedule{}, fmt.Errorf("a schedule has six parts: end/send/ask/callbacks/messages/dooms")
+	}
+	s := schedule{send: payouttest.Manner(part[1]), ask: payouttest.Manner(part[2]), chatter: part[3], messages: part[4]}
+	i := slices.IndexFunc(ends(), func(e end) bool { return e.name == part[0] })
+	if i < 0 || !slices.Contains(payouttest.Sends(), s.send) || !slices.Contains(payouttest.Asks(), s.ask) ||
+		!slices.Contains(chatters, s.chatter) || !slices.Contains(messages, s.messages) {
+		return s, fmt.Errorf("%q names something that does not exist", line)
+	}
+	s.end = ends()[i]
+	for _, d := range strings.FieldsFunc(part[5], func(r rune) bool { return r == '+' }) {
+		var at doomed
+		number, doom, _ := strings.Cut(d, ":")
+		if _, err := fmt.Sscan(number, &at.touch); err != nil || !slices.Contains(payouttest.Dooms(), payouttest.Doom(doom)) {
+			return s, fmt.Errorf("%q is no touch and doom", d)
+		}
+		at.doom = payouttest.Doom(doom)
+		s.dooms = append(s.dooms, at)
+	}
+	return s, nil
+}
+
+// findings collects what a life did wrong. It is the testing.TB of a room; only
+// what a room uses is there.
+type findings struct {
+	testing.TB
+	wrong []string
+}
+
+func (f *findings) Helper()                      {}
+func (f *findings) Errorf(form string, a ...any) { f.wrong = append(f.wrong, fmt.Sprintf(form, a...)) }
+func (f *findings) Error(a ...any)               { f.wrong = append(f.wrong, fmt.Sprint(a...)) }
+func (f *findings) Fatal(a ...any)               { panic(stop(fmt.Sprint(a...))) }
+func (f *findings) Fatalf(form string, a ...any) { panic(stop(fmt.Sprintf(form, a...))) }
+
+// stop ends a life that cannot go on.
+type stop string
+
+// book is what the rules are; the payment path asks them nothing but holidays.
+var book = sync.OnceValues(policy.Shipped)
+
+// quiet takes what functions log: what is judged is the store and the bank.
+var quiet = slog.New(slog.DiscardHandler)
+
+// post is every queue: what was sent to it and is not delivered yet.
+type post struct {
+	now     func() time.Time
+	pending []letter
+}
+
+type letter struct {
+	queue string
+	body  []byte
+	due   time.Time
+}
+
+func (p *post) Send(_ context.Context, name string, body []byte, delay time.Duration) error {
+	p.pending = append(p.pending, letter{name, body, p.now().Add(delay)})
+	return nil
+}
+
+// next is the letter that is due first, or none.
+func (p *post) next() (letter, bool) {
+	if len(p.pending) == 0 {
+		return letter{}, false
+	}
+	first := 0
+	for i, l := range p.pending {
+		if l.due.Before(p.pending[first].due) {
+			first = i
+		}
+	}
+	l := p.pending[first]
+	p.pending = slices.Delete(p.pending, first, first+1)
+	return l, true
+}
+
+// life is one room with the real functions at work in it.
+type life struct {
+	*payouttest.Room
+	schedule
+	handlers map[string]queue.Handler
+	web      http.Handler
+	post     *post
+	sweeper  sweep.Deps
+	relay    relay.Deps
+}
+
+// live runs a schedule and returns how often it touched the world and what was
+// wrong in the end.
+func live(s schedule) (touches int, wrong []string) {
+	found := &findings{}
+	defer func() {
+		if p := recover(); p != nil {
+			reason, ours := p.(stop)
+			if !ours {
+				panic(p)
+			}
+			wrong = append(found.wrong, string(reason))
+		}
+	}()
+	dooms := map[int]payouttest.Doom{}
+	for _, d := range s.dooms {
+		dooms[d.touch] = d.doom
+	}
+	fate := payouttest.NewFate(dooms)
+	l := open(payouttest.New(found, fate, payouttest.QuickSignatures()), s)
+	// While things go wrong, what the bank says comes between deliveries.
+	for range 4 {
+		l.deliver(1)
+		l.talk()
+	}
+	// From here on everything is well, and must come to an end.
+	if !l.deliver(80) {
+		found.Errorf("W08: it does not come to rest; the payout is %s", l.Payout().State)
+	}
+	if s.chatter == "late" {
+		l.chatter = "twice"
+		l.talk()
+		l.deliver(20)
+	}
+	l.Judge(s.end.state)
+	return fate.Touches(), found.wrong
+}
+
+func open(r *payouttest.Room, s schedule) *life {
+	rules, err := book()
+	if err != nil {
+		panic(err)
+	}
+	l := &life{Room: r, schedule: s, post: &post{now: r.Now}}
+	l.relay = relay.Deps{Send: l.post, Now: r.Now}
+	l.sweeper = sweep.Deps{Table: r.Table, Book: rules, Send: l.post, Now: r.Now, Metrics: r, Log: quiet}
+	d := settle.Deps{Table: r.Table, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: quiet}
+	l.handlers = map[string]queue.Handler{
+		string(work.Pay):    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: quiet}),
+		string(work.Settle): settle.Handle(d),
+	}
+	l.web = httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, settle.Callbacks(d)...)
+	firstly := func(m payouttest.Manner) func(int) payouttest.Manner {
+		return func(n int) payouttest.Manner {
+			if n == 1 {
+				return m
+			}
+			return payouttest.Well
+		}
+	}
+	r.Teller.Send, r.Teller.Ask = firstly(s.send), firstly(s.ask)
+	first := true
+	r.Teller.Decide = func(bank.OrderDocument) payouttest.Verdict {
+		if s.end.name == "bank-busy" && !first {
+			return payouttest.Verdict{Status: bank.Paid} // a new attempt goes well
+		}
+		first = false
+		return s.end.verdict
+	}
+	return l
+}
+
+// deliver hands over up to limit messages, each twice, letting time pass, and
+// reports whether nothing is owed any more.
+func (l *life) deliver(limit int) bool {
+	ctx := context.Background()
+	for range limit {
+		l.stream(ctx)
+		m, ok := l.post.next()
+		if !ok {
+			_, at, owes := l.Owed()
+			if !owes {
+				return true
+			}
+			l.until(at)
+			_, _ = payouttest.Live(func() error { _, err := sweep.Run(ctx, l.sweeper, 0); return err })
+			if m, ok = l.post.next(); !ok {
+				continue // the sweep died; the next one finds it
+			}
+		}
+		l.until(m.due)
+		handle, ours := l.handlers[m.queue]
+		if !ours {
+			continue // for other functions
+		}
+		for range 2 {
+			_, _ = payouttest.Live(func() error { return handle(ctx, queue.Message{ID: "m", Body: m.body, Attempt: 1}) })
+		}
+	}
+	return false
+}
+
+func (l *life) until(at time.Time) {
+	if at.After(l.Now()) {
+		l.Wait(at.Sub(l.Now()))
+	}
+}
+
+// stream hands every change of the table to the relay, unless all is lost.
+func (l *life) stream(ctx context.Context) {
+	if l.messages == "swept" {
+		return
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel() // what is there now, without waiting for more
+	changes, err := l.Store.Next(ended, "relay", 1000)
+	if err != nil || len(changes) == 0 {
+		return
+	}
+	hand := relay.Handle(l.relay)
+	for _, c := range changes {
+		_ = hand(ctx, c)
+	}
+	_ = l.Store.Ack(ctx, "relay", changes[len(changes)-1].Seq)
+}
+
+// talk lets the bank tell what it knows about everything.
+func (l *life) talk() {
+	times := map[string]int{"once": 1, "twice": 2, "forged": 1, "stranger": 1}[l.chatter]
+	for _, ref := range l.Teller.References() {
+		for range times {
+			req := l.Teller.News(ref, bankrail.CallbackPath, l.twist)
+			if l.chatter == "forged" {
+				req.Header.Set(bank.HeaderSignature, req.Header.Get(bank.HeaderSignature)[1:]+"A")
+			}
+			_, _ = payouttest.Live(func() error { l.web.ServeHTTP(httptest.NewRecorder(), req); return nil })
+		}
+	}
+}
+
+// twist makes a statement one that this bank would send unasked.
+func (l *life) twist(s *bank.Statement) {
+	if s.Status == bank.NotFound {
+		s.Status = bank.Processing
+	}
+	if l.chatter == "stranger" {
+		s.Reference = strings.Repeat("Z", len(s.Reference))
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/payout/payouttest"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "prove:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	f := flag.NewFlagSet("prove", flag.ContinueOnError)
+	replay := f.String("replay", "", "one schedule, as a failure prints it")
+	every := f.Int("every", 1, "take every nth provider behaviour only; 1 is all of them")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if *every < 1 || f.NArg() > 0 {
+		return errors.New("every is at least 1, and no argument is taken")
+	}
+	if *replay != "" {
+		s, err := parse(*replay)
+		if err != nil {
+			return err
+		}
+		touches, wrong := live(s)
+		fmt.Printf("%s\n%d touches of the world\n", s, touches)
+		for _, w := range wrong {
+			fmt.Println("WRONG:", w)
+		}
+		if len(wrong) > 0 {
+			return errors.New("an invariant is broken")
+		}
+		fmt.Println("nothing is wrong")
+		return nil
+	}
+	debug.SetGCPercent(1000) // a million short lives leave nothing behind
+	c := enumerate(*every, func(c *count, all int) {
+		fmt.Fprintf(os.Stderr, "\r\033[K  %d of %d behaviours, %d schedules, %d wrong ", c.roots.Load(), all, c.total(), c.failed.Load())
+	})
+	fmt.Fprint(os.Stderr, "\r\033[K")
+	fmt.Printf("no crash: %d, one: %d, two: %d, three: %d; in %s on %d cores, %.0f a core and second\n",
+		c.deep[0].Load(), c.deep[1].Load(), c.deep[2].Load(), c.deep[3].Load(), c.took.Round(time.Second), runtime.NumCPU(),
+		float64(c.total())/c.took.Seconds()/float64(runtime.NumCPU()))
+	for _, line := range c.lines {
+		fmt.Println(line)
+	}
+	fmt.Printf("%d passed, %d failed\n", c.total()-c.failed.Load(), c.failed.Load())
+	if c.failed.Load() > 0 {
+		return errors.New("an invariant is broken")
+	}
+	return nil
+}
+
+// count is how far an enumeration has come.
+type count struct {
+	roots  atomic.Int64    // provider behaviours done
+	deep   [4]atomic.Int64 // schedules run, by the number of crashes in them
+	failed atomic.Int64
+	took   time.Duration
+
+	mu    sync.Mutex
+	lines []string // the first failures
+}
+
+func (c *count) total() int64 {
+	var n int64
+	for i := range c.deep {
+		n += c.deep[i].Load()
+	}
+	return n
+}
+
+// root is a behaviour of provider, callbacks and messages, and how many crashes
+// are put into it.
+type root struct {
+	schedule
+	depth int
+}
+
+// roots is the space. Every behaviour is crossed with every single crash; two
+// crashes with every end, send and answer, callbacks and messages taking turns;
+// three with every end and send, the rest taking turns.
+func roots() []root {
+	var all []root
+	for e, end := range ends() {
+		for i, send := range payouttest.Sends() {
+			for j, ask := range payouttest.Asks() {
+				for k, chat := range chatters {
+					for l, message := range messages {
+						depth := 1
+						if (e+i+j+k)%len(chatters) == 0 && (i+j+k+l)%len(messages) == 0 {
+							depth = 2
+						}
+						if depth == 2 && (e+i)%len(payouttest.Asks()) == j && l == 0 {
+							depth = 3
+						}
+						all = append(all, root{schedule{end: end, send: send, ask: ask, chatter: chat, messages: message}, depth})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// enumerate runs the space, or every nth behaviour of it. The crashes tried are
+// those that can happen: each touch that the life with the crashes before it
+// really makes.
+func enumerate(every int, show func(*count, int)) *count {
+	c := &count{}
+	begin := time.Now()
+	var mine []root
+	for i, r := range roots() {
+		if i%every == 0 {
+			mine = append(mine, r)
+		}
+	}
+	work := make(chan root)
+	var wg sync.WaitGroup
+	for range runtime.NumCPU() {
+		wg.Go(func() {
+			for r := range work {
+				c.deepen(r.schedule, r.depth)
+				c.roots.Add(1)
+			}
+		})
+	}
+	last := time.Time{}
+	for _, r := range mine {
+		work <- r
+		if show != nil && time.Since(last) > time.Second {
+			last = time.Now()
+			show(c, len(mine))
+		}
+	}
+	close(work)
+	wg.Wait()
+	c.took = time.Since(begin)
+	return c
+}
+
+// deepen runs a schedule, and then each that has one crash more, later.
+func (c *count) deepen(s schedule, more int) {
+	touches, wrong := live(s)
+	c.deep[len(s.dooms)].Add(1)
+	if len(wrong) > 0 {
+		c.failed.Add(1)
+		c.mu.Lock()
+		if len(c.lines) < 20 {
+			c.lines = append(c.lines, fmt.Sprintf("WRONG %q\n  replay: make prove REPLAY='%s'", wrong, s))
+		}
+		c.mu.Unlock()
+	}
+	if more == 0 {
+		return
+	}
+	from := 1
+	if n := len(s.dooms); n > 0 {
+		from = s.dooms[n-1].touch + 1
+	}
+	for at := from; at <= touches; at++ {
+		for _, d := range payouttest.Dooms() {
+			next := s
+			next.dooms = append(s.dooms[:len(s.dooms):len(s.dooms)], doomed{at, d})
+			c.deepen(next, more-1)
+		}
+	}
+}
