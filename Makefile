@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test check lint cover bench prove load docs tools build deploy clean
+.PHONY: help up demo test check lint cover bench prove load docs rules tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ docs: ## make docs/api/openapi.yaml, problems.md and test/stack/testdata again, 
 	go run ./scripts/apidoc
 	scripts/tools >/dev/null
 	go test ./test/stack -run 'Expansion|Roles' -update
+
+rules: ## make shared/policy/shipped again, after a region file changed
+	go run ./scripts/rules
 
 tools: ## install the pinned tools only
 	scripts/tools

@@ -10,9 +10,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/roster"
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/config"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -74,11 +75,10 @@ func openKeys() (*dynamo.Store, *kmskeys.Keys, error) {
 	}
 	credentials := dynamo.Environment(os.Getenv)
 	t := dynamo.New(dynamo.Lean(region, os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), credentials, nil), name, ident.Random())
-	options := kms.Options{Region: region, Credentials: credentials}
-	if at := os.Getenv("AWS_ENDPOINT_URL_KMS"); at != "" {
-		options.BaseEndpoint = &at
-	}
-	return t, kmskeys.New(kms.New(options), t, key, time.Now), nil
+	at := os.Getenv("AWS_ENDPOINT_URL_KMS")
+	calls := awscall.New(awscall.Config{Region: region, Credentials: credentials, HTTP: awshttp.NewBuildableClient(), Now: time.Now,
+		Endpoint: func(string) string { return at }})
+	return t, kmskeys.New(calls, t, key, time.Now), nil
 }
 
 // rotate is "doudi rotate": a new version of the key that people and accounts are

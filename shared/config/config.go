@@ -122,6 +122,14 @@ func (r *Reader) URL(name string) *url.URL {
 	return u
 }
 
+// Address is URL as text, "" when it is wrong.
+func (r *Reader) Address(name string) string {
+	if u := r.URL(name); u != nil {
+		return u.String()
+	}
+	return ""
+}
+
 func safe(u *url.URL) bool {
 	if u.Scheme == "https" {
 		return true

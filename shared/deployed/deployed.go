@@ -15,9 +15,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/config"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -42,15 +42,15 @@ const reserve = 8 * time.Second
 
 // World is what a function gets from where it runs.
 type World struct {
-	Settings    *config.Reader
-	Region      string
-	Credentials aws.CredentialsProvider
-	Table       table.Store
-	IDs         *ident.Source
-	Now         func() time.Time
-	Log         *slog.Logger
-	Metrics     telemetry.Metrics
-	HTTP        *http.Client // to the outside
+	Settings *config.Reader
+	Region   string
+	Table    table.Store
+	IDs      *ident.Source
+	Now      func() time.Time
+	Log      *slog.Logger
+	Metrics  telemetry.Metrics
+	HTTP     *http.Client // to the outside
+	AWS      *awscall.Client
 }
 
 // Main runs a function: run builds its Deps and starts it, and does not return
@@ -59,62 +59,77 @@ type World struct {
 func Main(run func(context.Context, *World) error) {
 	log := telemetry.NewLogger(os.Stdout, slog.LevelInfo)
 	ctx := context.Background()
-	w, err := open(os.LookupEnv, log)
-	if err == nil {
-		err = run(ctx, w)
-	}
-	if err != nil {
+	if err := run(ctx, open(os.LookupEnv, log)); err != nil {
 		log.ErrorContext(ctx, "cannot start", "error", err)
 		os.Exit(1)
 	}
 }
 
-func open(lookup func(string) (string, bool), log *slog.Logger) (*World, error) {
+// open notes what is wrong with the settings and does not stop at it: run reads
+// more of them, and whoever deploys is told of all at once.
+func open(lookup func(string) (string, bool), log *slog.Logger) *World {
 	settings := config.From(lookup)
-	region, name := settings.Text("AWS_REGION"), settings.Text("DOUDI_TABLE")
-	if err := settings.Err(); err != nil {
-		return nil, err
-	}
-	w := &World{Settings: settings, Region: region, Now: time.Now, IDs: ident.Random(), Log: log,
+	w := &World{Settings: settings, Region: settings.Text("AWS_REGION"), Now: time.Now, IDs: ident.Random(), Log: log,
 		Metrics: telemetry.NewEMF(os.Stdout, "Doudi", time.Now),
-		HTTP:    &http.Client{Timeout: outsideTimeout, Transport: telemetry.Carry(&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true})},
-		Credentials: dynamo.Environment(func(name string) string {
-			v, _ := lookup(name)
-			return v
-		})}
-	at := w.Endpoint("DYNAMODB")
-	if err := settings.Err(); err != nil {
-		return nil, err
+		HTTP:    &http.Client{Timeout: outsideTimeout, Transport: telemetry.Carry(&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true})}}
+	credentials := dynamo.Environment(func(name string) string {
+		v, _ := lookup(name)
+		return v
+	})
+	endpoints := map[string]string{}
+	for service, variable := range map[string]string{"dynamodb": "DYNAMODB", "kms": "KMS", "secretsmanager": "SECRETS_MANAGER", "sqs": "SQS", "s3": "S3"} {
+		endpoints[service] = w.endpoint(variable)
 	}
-	w.Table = dynamo.New(dynamo.Lean(region, aws.ToString(at), w.Credentials, nil), name, w.IDs)
-	return w, nil
+	to := awshttp.NewBuildableClient() // one set of connections for all of AWS
+	w.AWS = awscall.New(awscall.Config{Region: w.Region, Credentials: credentials, HTTP: to, Now: w.Now, Endpoint: func(service string) string { return endpoints[service] }})
+	w.Table = dynamo.New(dynamo.Lean(w.Region, endpoints["dynamodb"], credentials, to), settings.Text("DOUDI_TABLE"), w.IDs)
+	return w
 }
 
-// Endpoint is where a service of AWS is, by the last word of AWS's own variable
-// for it: "KMS" is at AWS_ENDPOINT_URL_KMS. It is nil, the region's own, when
+// endpoint is where a service of AWS is, by the last word of AWS's own variable
+// for it: "KMS" is at AWS_ENDPOINT_URL_KMS. It is empty, the region's own, when
 // that is not set, as it is in a deployed stack; a private endpoint and a
 // machine that stands in for AWS set it.
-func (w *World) Endpoint(service string) *string {
-	name := "AWS_ENDPOINT_URL_" + service
+func (w *World) endpoint(variable string) string {
+	name := "AWS_ENDPOINT_URL_" + variable
 	if !w.Settings.Has(name) {
-		return nil
+		return ""
 	}
 	u := w.Settings.URL(name)
 	if u == nil {
-		return nil // the problem is noted, and stops the function
+		return "" // the problem is noted, and stops the function
 	}
-	return aws.String(u.String())
+	return u.String()
 }
 
-// Keys are the keys of sealed fields and of references, kept under KMS.
+// Box seals and opens fields. It asks for keys when it is first used. Like Keys,
+// it answers everything that is wrong with the settings read so far, so it is
+// called when all are.
+func (w *World) Box() (*seal.Box, error) {
+	keys, err := w.keys()
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewBox(keys, rand.Reader), nil
+}
+
+// Keys are the keys of sealed fields and of references, kept under KMS. Those of
+// references are there when it returns.
 func (w *World) Keys(ctx context.Context) (*seal.Box, *seal.Blind, error) {
-	arn, at := w.Settings.Text("DOUDI_SEAL_KEY"), w.Endpoint("KMS")
-	if err := w.Settings.Err(); err != nil {
+	keys, err := w.keys()
+	if err != nil {
 		return nil, nil, err
 	}
-	keys := kmskeys.New(kms.New(kms.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at}), w.Table, arn, w.Now)
 	blind, err := keys.Blind(ctx)
 	return seal.NewBox(keys, rand.Reader), blind, err
+}
+
+func (w *World) keys() (*kmskeys.Keys, error) {
+	arn := w.Settings.Text("DOUDI_SEAL_KEY")
+	if err := w.Settings.Err(); err != nil {
+		return nil, err
+	}
+	return kmskeys.New(w.AWS, w.Table, arn, w.Now), nil
 }
 
 // Fen is an amount among the settings, at least 0.
@@ -140,10 +155,44 @@ func (w *World) Queue() lambdaqueue.Config {
 // Work handles the messages of a queue. It does not return.
 func (w *World) Work(h queue.Handler) { lambda.Start(lambdaqueue.Batch(w.Queue(), h)) }
 
-// ServeAndWork does both, for a function that is called and has a queue. It does
-// not return.
-func (w *World) ServeAndWork(routes []httpapi.Route, h queue.Handler) {
-	lambda.Start(both(lambdahttp.Adapt(w.API(routes)), lambdaqueue.Batch(w.Queue(), h)))
+// WorkWith handles the messages of a queue by what get answers for each: for a
+// handler made of secrets. Where get fails nothing was touched, and the message
+// comes again. It does not return.
+func (w *World) WorkWith(get func(context.Context) (queue.Handler, error)) {
+	w.Work(func(ctx context.Context, m queue.Message) error {
+		h, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		return h(ctx, m)
+	})
+}
+
+// Two is a function that is called and has a queue.
+type Two struct {
+	API  http.Handler
+	Work queue.Handler
+}
+
+// ServeAndWorkWith does both, by what get answers. It does not return.
+func (w *World) ServeAndWorkWith(get func(context.Context) (Two, error)) {
+	serve := http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		two, err := get(r.Context())
+		if err != nil {
+			w.Log.ErrorContext(r.Context(), "cannot serve", "error", err)
+			http.Error(out, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable) // callers are machines and come again
+			return
+		}
+		two.API.ServeHTTP(out, r)
+	})
+	work := func(ctx context.Context, m queue.Message) error {
+		two, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		return two.Work(ctx, m)
+	}
+	lambda.Start(both(lambdahttp.Adapt(serve), lambdaqueue.Batch(w.Queue(), work)))
 }
 
 // both tells an SQS batch from a request by its records, which no request has.

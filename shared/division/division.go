@@ -31,7 +31,10 @@ func (d Division) on(day civil.Day) bool {
 
 // Tree is a set of dated divisions. It does not change once read and is safe
 // for use by many goroutines.
-type Tree struct {
+type Tree struct{ read func() *lists }
+
+// lists are what a tree was read into.
+type lists struct {
 	versions map[civil.DivisionCode][]Division // in order of From
 	children map[civil.DivisionCode][]civil.DivisionCode
 	regions  []civil.DivisionCode
@@ -43,7 +46,7 @@ const deepest = 8
 
 // Find is the division with that code on that day.
 func (t *Tree) Find(code civil.DivisionCode, day civil.Day) (Division, bool) {
-	for _, d := range t.versions[code] {
+	for _, d := range t.read().versions[code] {
 		if d.on(day) {
 			return d, true
 		}
@@ -113,7 +116,7 @@ func (t *Tree) at(code civil.DivisionCode, level civil.Level, day civil.Day) (Di
 // of their codes.
 func (t *Tree) Children(code civil.DivisionCode, day civil.Day) []Division {
 	var list []Division
-	for _, c := range t.children[code] {
+	for _, c := range t.read().children[code] {
 		if d, ok := t.Find(c, day); ok && d.Parent == code {
 			list = append(list, d)
 		}
@@ -123,16 +126,16 @@ func (t *Tree) Children(code civil.DivisionCode, day civil.Day) []Division {
 
 // Regions are the divisions that the tree was made for, each with all that
 // stands in it.
-func (t *Tree) Regions() []civil.DivisionCode { return slices.Clone(t.regions) }
+func (t *Tree) Regions() []civil.DivisionCode { return slices.Clone(t.read().regions) }
 
 // Region is the region that code belongs to as last known; ask Within when the
 // day matters.
 func (t *Tree) Region(code civil.DivisionCode) (civil.DivisionCode, bool) {
 	for range deepest {
-		if slices.Contains(t.regions, code) {
+		if slices.Contains(t.read().regions, code) {
 			return code, true
 		}
-		versions := t.versions[code]
+		versions := t.read().versions[code]
 		if len(versions) == 0 {
 			return "", false
 		}

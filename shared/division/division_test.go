@@ -16,7 +16,7 @@ func TestShipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	levels := map[civil.DivisionCode]map[civil.Level]int{}
-	for code, versions := range tree.versions {
+	for code, versions := range tree.read().versions {
 		if len(versions) != 1 || versions[0].Name == "" || len(code) != 12 {
 			t.Errorf("%s: %+v", code, versions)
 		}

@@ -17,11 +17,12 @@ import (
 // A division that moved stands in both places, each with its days. Every
 // problem is reported, with its line.
 func Parse(r io.Reader) (*Tree, error) {
-	t := &Tree{
+	l := &lists{
 		versions: map[civil.DivisionCode][]Division{},
 		children: map[civil.DivisionCode][]civil.DivisionCode{},
 	}
-	p := parser{tree: t}
+	t := &Tree{func() *lists { return l }}
+	p := parser{tree: t, lists: l}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		p.line++
@@ -36,6 +37,7 @@ func Parse(r io.Reader) (*Tree, error) {
 
 type parser struct {
 	tree     *Tree
+	lists    *lists
 	line     int
 	from     civil.Day            // the first day of lines that name none
 	above    []civil.DivisionCode // the divisions that the line may stand in
@@ -66,7 +68,7 @@ func (p *parser) read(text string) {
 		p.from = day
 		return
 	case "region":
-		p.tree.regions = append(p.tree.regions, p.code(words[1]))
+		p.lists.regions = append(p.lists.regions, p.code(words[1]))
 		return
 	}
 	d := Division{Code: p.code(words[0]), Name: words[1], From: p.from}
@@ -98,9 +100,9 @@ func (p *parser) read(text string) {
 	if !d.To.IsZero() && d.To.Before(d.From) {
 		p.problem("%s ends before it begins", d.Code)
 	}
-	p.tree.versions[d.Code] = append(p.tree.versions[d.Code], d)
-	if !slices.Contains(p.tree.children[d.Parent], d.Code) {
-		p.tree.children[d.Parent] = append(p.tree.children[d.Parent], d.Code)
+	p.lists.versions[d.Code] = append(p.lists.versions[d.Code], d)
+	if !slices.Contains(p.lists.children[d.Parent], d.Code) {
+		p.lists.children[d.Parent] = append(p.lists.children[d.Parent], d.Code)
 	}
 }
 
@@ -118,7 +120,7 @@ func (p *parser) code(s string) civil.DivisionCode {
 
 // finish judges what can be judged only when all lines are read.
 func (p *parser) finish() {
-	for code, list := range p.tree.versions {
+	for code, list := range p.lists.versions {
 		slices.SortStableFunc(list, func(a, b Division) int { return a.From.Compare(b.From) })
 		for i, d := range list {
 			if i > 0 && list[i-1].on(d.From) {
@@ -132,15 +134,15 @@ func (p *parser) finish() {
 			}
 		}
 	}
-	for _, list := range p.tree.children {
+	for _, list := range p.lists.children {
 		slices.Sort(list)
 	}
-	for _, region := range p.tree.regions {
-		if len(p.tree.versions[region]) == 0 {
+	for _, region := range p.lists.regions {
+		if len(p.lists.versions[region]) == 0 {
 			p.problems = append(p.problems, fmt.Errorf("division: region %s is not in the tree", region))
 		}
 	}
-	if len(p.tree.versions) == 0 {
+	if len(p.lists.versions) == 0 {
 		p.problems = append(p.problems, errors.New("division: the tree is empty"))
 	}
 }

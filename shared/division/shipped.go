@@ -10,15 +10,16 @@ import (
 var divisions string
 
 // Shipped is the tree of the regions that this system starts with: Tianjin
-// Jinnan 120112, Changzhou 320400 and Dazhou 511700. It is read on first use.
-// Were the embedded list broken, which a test rules out, the tree would be
-// empty: nothing belongs to anything, and nobody is in charge of anything.
-func Shipped() *Tree { return shipped() }
+// Jinnan 120112, Changzhou 320400 and Dazhou 511700. It is read when it is first
+// asked something, so that a start does not wait for it. Were the embedded list
+// broken, which a test rules out, the tree would be empty: nothing belongs to
+// anything, and nobody is in charge of anything.
+func Shipped() *Tree { return shipped }
 
-var shipped = sync.OnceValue(func() *Tree {
+var shipped = &Tree{sync.OnceValue(func() *lists {
 	t, err := Parse(strings.NewReader(divisions))
 	if err != nil {
-		return &Tree{}
+		return &lists{}
 	}
-	return t
-})
+	return t.read()
+})}

@@ -19,7 +19,7 @@ type standard struct {
 // on a day before the first one.
 func (r *Rules) standard(day civil.Day) standard {
 	var best standard
-	for _, s := range r.standards {
+	for _, s := range r.content().standards {
 		if !day.Before(s.from) && (s.to.IsZero() || !day.After(s.to)) && s.fen > best.fen {
 			best = s
 		}
@@ -50,7 +50,7 @@ type limit struct {
 
 // limits are the limits on one award, as figures and code set them.
 func (c *considered) limits() []limit {
-	figs, persons := c.rules.figures, c.out.Persons
+	figs, persons := c.rules.content().figures, c.out.Persons
 	base := c.rules.standard(c.facts.Day).fen
 	multiple, fig := *figs.Amount.MaxMultiple.Value, figs.Amount.MaxMultiple
 	if c.facts.SpecialHardship {
@@ -100,7 +100,7 @@ func (c *considered) amount() {
 
 // draft is the amount that the figures give, before limits.
 func (c *considered) draft() money.Fen {
-	if *c.rules.figures.Amount.Mode.Value == modeTiers {
+	if *c.rules.content().figures.Amount.Mode.Value == modeTiers {
 		return c.tier()
 	}
 	return c.formula()
@@ -108,7 +108,7 @@ func (c *considered) draft() money.Fen {
 
 // formula is the standard × people × months.
 func (c *considered) formula() money.Fen {
-	figs := c.rules.figures
+	figs := c.rules.content().figures
 	base := c.rules.standard(c.facts.Day).fen
 	months, longest := c.facts.Months, *figs.Amount.MaxMonths.Value
 	if months <= 0 {
@@ -129,7 +129,7 @@ func (c *considered) formula() money.Fen {
 // tier is the fixed amount of the first tier that fits; the last one fits all,
 // which Load makes sure of.
 func (c *considered) tier() money.Fen {
-	fig := c.rules.figures.Amount.Tiers
+	fig := c.rules.content().figures.Amount.Tiers
 	own := c.facts.Classes
 	if len(own) == 0 {
 		own = []RecipientClass{NoClass}
@@ -158,7 +158,7 @@ func covers(list []string, word string) bool {
 // rules keeps to what is left; when nothing is left it stands as it is and a
 // person must lift the cap, because nothing is not an amount.
 func (c *considered) annual() {
-	fig := c.rules.figures.Amount.AnnualCapFen
+	fig := c.rules.content().figures.Amount.AnnualCapFen
 	if fig == nil {
 		return
 	}

@@ -19,7 +19,7 @@ const (
 // townshipFen is the most that a township may decide. A ceiling that does not
 // include its number ends one fen below it.
 func (c *considered) townshipFen() money.Fen {
-	rule := *c.rules.figures.Authority.TownshipCeiling.Value
+	rule := *c.rules.content().figures.Authority.TownshipCeiling.Value
 	most := money.Fen(rule.Amount)
 	if rule.Kind == inMonths {
 		most = times(c.rules.standard(c.facts.Day).fen, int(rule.Amount))
@@ -35,7 +35,7 @@ func (c *considered) townshipFen() money.Fen {
 
 // authority names the lowest that may decide the amount.
 func (c *considered) authority() {
-	figs := c.rules.figures.Authority
+	figs := c.rules.content().figures.Authority
 	c.out.TownshipFen = c.townshipFen()
 	if c.out.AmountFen > c.out.TownshipFen {
 		c.raise(County)

@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"embed"
-	"io/fs"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -19,20 +16,6 @@ type Book struct {
 	byFingerprint map[string]*Rules               // also revisions that were replaced
 }
 
-//go:embed data/*/[0-9]*.yaml
-var shippedFiles embed.FS
-
-// Shipped is the book of the files that this system comes with.
-func Shipped() (*Book, error) { return shipped() }
-
-var shipped = sync.OnceValues(func() (*Book, error) {
-	files, err := fs.Sub(shippedFiles, "data")
-	if err != nil {
-		return nil, err
-	}
-	return Load(files, division.Shipped())
-})
-
 // Rules are the rules for a place and a day: those of the nearest region up the
 // tree that has any file at all. Nothing falls back from there: a region whose
 // rules do not cover the day has none, and the answer is ErrNoRules.
@@ -44,11 +27,14 @@ func (b *Book) Rules(code civil.DivisionCode, day civil.Day) (*Rules, error) {
 			continue
 		}
 		for _, r := range slices.Backward(list) {
-			if day.Before(r.first) {
+			if day.Before(r.head.First) {
 				continue
 			}
-			if !r.last.IsZero() && day.After(r.last) {
+			if !r.head.Last.IsZero() && day.After(r.head.Last) {
 				break
+			}
+			if _, err := r.read(); err != nil {
+				return nil, err // of a broken build, and not ErrNoRules: a person must not hear that there are none
 			}
 			return r, nil
 		}
@@ -61,11 +47,21 @@ func (b *Book) Rules(code civil.DivisionCode, day civil.Day) (*Rules, error) {
 // replaced, so that it can be worked out again.
 func (b *Book) ByFingerprint(fingerprint string) (*Rules, bool) {
 	r, ok := b.byFingerprint[fingerprint]
-	return r, ok
+	if !ok {
+		return nil, false
+	}
+	_, err := r.read()
+	return r, err == nil
+}
+
+// Serves reports whether there are rules for the division or for anything in it.
+func (b *Book) Serves(code civil.DivisionCode) bool {
+	return slices.ContainsFunc(b.All(), func(r *Rules) bool { return r.Within(code) })
 }
 
 // All lists the rules that are or will be or were in force, by region and first
-// day; replaced revisions are not among them.
+// day; replaced revisions are not among them. One whose figures cannot be read
+// is among them and shows none.
 func (b *Book) All() []*Rules {
 	var list []*Rules
 	for _, region := range slices.Sorted(maps.Keys(b.regions)) {

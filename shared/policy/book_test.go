@@ -19,6 +19,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/policy/regionfile"
 )
 
 // overlay is testdata/base with a test's own files over it.
@@ -44,7 +45,7 @@ func overlay(t testing.TB, dir string) fstest.MapFS {
 // load is the book of a test's directory under testdata.
 func load(t testing.TB, name string) *Book {
 	t.Helper()
-	book, err := Load(overlay(t, filepath.Join("testdata", name)), division.Shipped())
+	book, err := Load(overlay(t, filepath.Join("testdata", name)), division.Shipped(), regionfile.Parse)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestInvalidReportsEveryProblem(t *testing.T) {
 					want = append(want, m[1]+" "+m[2])
 				}
 			}
-			book, err := Load(files, division.Shipped())
+			book, err := Load(files, division.Shipped(), regionfile.Parse)
 			problems, ok := errors.AsType[Problems](err)
 			if !ok || book != nil {
 				t.Fatalf("accepted: %v", err)
@@ -216,13 +217,13 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 	for name, f := range overlay(t, "testdata/invalid_bad_division") {
 		files[name] = f
 	}
-	_, err := Load(files, division.Shipped())
+	_, err := Load(files, division.Shipped(), regionfile.Parse)
 	for _, want := range []string{"inclusive_missing", "bad_division"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not in %v", want, err)
 		}
 	}
-	if _, err := Load(fstest.MapFS{}, division.Shipped()); err == nil {
+	if _, err := Load(fstest.MapFS{}, division.Shipped(), regionfile.Parse); err == nil {
 		t.Error("no files at all were accepted")
 	}
 }
@@ -333,7 +334,7 @@ func TestCorrectionReplacesAndTheOldIsStillFound(t *testing.T) {
 	}
 	files := overlay(t, "testdata/valid_revision")
 	delete(files, "320400/2026-07-01.r2.yaml")
-	before, err := Load(files, division.Shipped())
+	before, err := Load(files, division.Shipped(), regionfile.Parse)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +359,7 @@ func TestFingerprintIsOfTheContent(t *testing.T) {
 	print := func(change func(fstest.MapFS)) string {
 		files := overlay(t, "testdata/valid_tianjin")
 		change(files)
-		book, err := Load(files, division.Shipped())
+		book, err := Load(files, division.Shipped(), regionfile.Parse)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,8 +16,8 @@ func (c *considered) checks() {
 func (c *considered) check(check Check) {
 	name := SourceChinese(check.Source)
 	step := Step{Rule: "check", Article: lawCheck, Fact: check.Fact, Source: name, Outcome: StepPass}
-	holds := *c.rules.figures.FirstAid.HoldOnAdverse.Value
-	insists := *c.rules.figures.FirstAid.MustAnswer.Value
+	holds := *c.rules.content().figures.FirstAid.HoldOnAdverse.Value
+	insists := *c.rules.content().figures.FirstAid.MustAnswer.Value
 	code := ""
 	switch {
 	case !check.Outcome.Answered() && slices.Contains(insists, check.Source):

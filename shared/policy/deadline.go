@@ -10,14 +10,14 @@ import (
 // DecisionDue is until when first-step aid must be decided: hours from
 // acceptance, day and night. No edit sets it back.
 func (r *Rules) DecisionDue(accepted time.Time) calendar.Deadline {
-	return hours(accepted, *r.figures.FirstAid.DecisionHours.Value, "受理后%d小时内作出先行救助决定。")
+	return hours(accepted, *r.content().figures.FirstAid.DecisionHours.Value, "受理后%d小时内作出先行救助决定。")
 }
 
 // HoldDue is until when a person must have looked at a hold: hours from when it
 // was set. Passing it calls a supervisor; it never lifts the hold and never
 // refuses.
 func (r *Rules) HoldDue(set time.Time) calendar.Deadline {
-	return hours(set, *r.figures.FirstAid.HoldHours.Value, "挂起后%d小时内由专人核实处理。")
+	return hours(set, *r.content().figures.FirstAid.HoldHours.Value, "挂起后%d小时内由专人核实处理。")
 }
 
 func hours(from time.Time, n int, basis string) calendar.Deadline {
@@ -30,12 +30,12 @@ func hours(from time.Time, n int, basis string) calendar.Deadline {
 // ExplanationDue is until when the township owes its explanation (补充说明情况,
 // Law art. 50). Being late calls a supervisor; it never takes money back.
 func (r *Rules) ExplanationDue(decided time.Time) calendar.Deadline {
-	return calendar.Shipped().AddWorkingDays(decided, *r.figures.FirstAid.ExplanationWorkingDays.Value)
+	return calendar.Shipped().AddWorkingDays(decided, *r.content().figures.FirstAid.ExplanationWorkingDays.Value)
 }
 
 // AppealDue is until when an appeal must be answered by another decider.
 func (r *Rules) AppealDue(filed time.Time) calendar.Deadline {
-	return calendar.Shipped().AddWorkingDays(filed, *r.figures.Remedy.AppealWorkingDays.Value)
+	return calendar.Shipped().AddWorkingDays(filed, *r.content().figures.Remedy.AppealWorkingDays.Value)
 }
 
 // Remedy is what a notice must tell about going elsewhere (Law art. 76).
@@ -46,7 +46,7 @@ type Remedy struct {
 
 // Remedy is the time limits for reconsideration and litigation.
 func (r *Rules) Remedy() Remedy {
-	return Remedy{*r.figures.Remedy.ReconsiderationDays.Value, *r.figures.Remedy.LitigationMonths.Value}
+	return Remedy{*r.content().figures.Remedy.ReconsiderationDays.Value, *r.content().figures.Remedy.LitigationMonths.Value}
 }
 
 // escalationPercents are how much of a deadline has run when somebody higher is

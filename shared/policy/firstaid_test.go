@@ -197,8 +197,9 @@ func TestTraceNamesArticleAndFigure(t *testing.T) {
 
 func TestHigherStandardOfTownAndCountry(t *testing.T) {
 	t.Parallel()
-	r := &Rules{standards: []standard{{fen: 80000, from: civil.Date(2026, 7, 1)}, {fen: 62000, from: civil.Date(2026, 7, 1)},
+	all := content{standards: []standard{{fen: 80000, from: civil.Date(2026, 7, 1)}, {fen: 62000, from: civil.Date(2026, 7, 1)},
 		{fen: 90000, from: civil.Date(2027, 1, 1), to: civil.Date(2027, 1, 31)}}}
+	r := &Rules{read: func() (content, error) { return all, nil }}
 	for day, want := range map[civil.Day]money.Fen{
 		civil.Date(2026, 6, 30): 0, civil.Date(2026, 7, 1): 80000, civil.Date(2027, 1, 31): 90000, civil.Date(2027, 2, 1): 80000,
 	} {

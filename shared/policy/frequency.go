@@ -20,7 +20,7 @@ type Frequency struct {
 
 // Frequency is how often one may be helped under these rules.
 func (r *Rules) Frequency() Frequency {
-	f := r.figures.Frequency
+	f := r.content().figures.Frequency
 	return Frequency{*f.PerYear.Value, *f.SameCausePerYear.Value, *f.Window.Value == windowRolling, *f.CountUnit.Value == countHousehold}
 }
 
@@ -41,7 +41,7 @@ func (c *considered) recent() []Earlier {
 // exception with a recorded reason; it is not a reason to refuse by itself,
 // because only a person can judge whether there is a good one (国发〔2014〕47号).
 func (c *considered) frequency() {
-	f, figs := c.rules.Frequency(), c.rules.figures.Frequency
+	f, figs := c.rules.Frequency(), c.rules.content().figures.Frequency
 	window := "本自然年内"
 	if f.Rolling {
 		window = "近十二个月内"

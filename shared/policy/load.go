@@ -67,17 +67,18 @@ type file struct {
 // fileName is what a region file is called: its first day, and for a correction
 // its revision. Corrections are new files, because decisions made under the old
 // one must still find it.
-var fileName = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(\.r([2-9]|[1-9]\d))?\.yaml$`)
+const fileName = `^\d{4}-\d{2}-\d{2}(\.r([2-9]|[1-9]\d))?\.yaml$`
 
 // nation is the region of files that everybody may inherit and that are nobody's
 // rules by themselves.
 const nation = "000000"
 
-// Load reads all region files of fsys, which holds one folder for each region.
+// Load reads all region files of fsys, which holds one folder for each region,
+// by parse.
 // It refuses all of them when anything is wrong with any, and the error is then
 // Problems, with every problem of every file.
-func Load(fsys fs.FS, tree *division.Tree) (*Book, error) {
-	l := &loader{tree: tree, files: map[string]*file{}}
+func Load(fsys fs.FS, tree *division.Tree, parse Parser) (*Book, error) {
+	l := &loader{tree: tree, parse: parse, files: map[string]*file{}}
 	if err := l.readAll(fsys); err != nil {
 		return nil, fmt.Errorf("policy: read region files: %w", err)
 	}
@@ -95,6 +96,7 @@ func Load(fsys fs.FS, tree *division.Tree) (*Book, error) {
 
 type loader struct {
 	tree     *division.Tree
+	parse    Parser
 	files    map[string]*file
 	problems Problems
 }
@@ -108,12 +110,13 @@ func (l *loader) readAll(fsys fs.FS) error {
 	if err != nil {
 		return err
 	}
+	wellNamed := regexp.MustCompile(fileName)
 	for _, name := range names {
 		if path.Base(name) == "cases.yaml" {
 			continue
 		}
 		id := strings.TrimSuffix(name, ".yaml")
-		if !fileName.MatchString(path.Base(name)) {
+		if !wellNamed.MatchString(path.Base(name)) {
 			l.problem(id, "", "file_name", "a region file is called <first-day>.yaml or, for a correction, <first-day>.r<n>.yaml")
 			continue
 		}
@@ -197,14 +200,21 @@ func (l *loader) judge(book *Book) {
 		code := l.place(f)
 		byRegion[code] = append(byRegion[code], f)
 		rules := &Rules{
-			region: code, name: f.Name, first: f.first, last: f.last, revision: f.Revision, source: f.Source,
-			fingerprint: f.fingerprint, figures: f.merged, notes: notes, standards: l.standards(f),
+			head: head{Region: code, Within: l.above(code, f.first), Name: f.Name, First: f.first, Last: f.last, Revision: f.Revision, Source: f.Source,
+				Fingerprint: f.fingerprint, Unconfirmed: unconfirmed(notes)},
 		}
+		all := content{figures: f.merged, notes: notes, standards: l.standards(f)}
+		rules.read = func() (content, error) { return all, nil }
 		book.byFingerprint[f.fingerprint] = rules
+	}
+	for _, r := range book.byFingerprint {
+		r.head.Replaced = true
 	}
 	for code, files := range byRegion {
 		for _, f := range l.sequence(files) {
-			book.regions[code] = append(book.regions[code], book.byFingerprint[f.fingerprint])
+			rules := book.byFingerprint[f.fingerprint]
+			rules.head.Replaced = false
+			book.regions[code] = append(book.regions[code], rules)
 		}
 	}
 }
@@ -220,6 +230,25 @@ func (l *loader) place(f *file) civil.DivisionCode {
 		l.problem(f.id, "region", "bad_division", "%s is not in the tree of divisions on %s", code, f.first)
 	}
 	return code
+}
+
+// above is the division and all it stands in.
+func (l *loader) above(code civil.DivisionCode, day civil.Day) []civil.DivisionCode {
+	var all []civil.DivisionCode
+	for _, d := range l.tree.Path(code, day) {
+		all = append(all, d.Code)
+	}
+	return all
+}
+
+func unconfirmed(notes []FigureNote) []string {
+	var names []string
+	for _, n := range notes {
+		if n.Status == Unconfirmed {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // sequence is the files of one region that are in force, in order: for each

@@ -18,7 +18,7 @@ type Material struct {
 // art. 62), so a material that any of them answers is not on the list.
 func (r *Rules) Materials(cause Cause, answered []string) []Material {
 	list := []Material{}
-	for _, m := range *r.figures.Materials.Value {
+	for _, m := range *r.content().figures.Materials.Value {
 		known := slices.ContainsFunc(m.AnsweredBy, func(s string) bool { return slices.Contains(answered, s) })
 		if covers(m.Causes, string(cause)) && !known {
 			list = append(list, Material{Code: m.Code, Name: m.Name, Why: m.Why})
@@ -37,6 +37,6 @@ type Publicity struct {
 
 // Publicity is the posting rules of the region.
 func (r *Rules) Publicity() Publicity {
-	p := r.figures.Publicity
+	p := r.content().figures.Publicity
 	return Publicity{*p.PreDays.Value, *p.PreKind.Value == "WORKING", *p.SkipIfEmergency.Value, *p.PostPublish.Value}
 }

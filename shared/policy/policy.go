@@ -35,55 +35,71 @@ const (
 // Rules are the figures of one region file with what it inherits, merged. They
 // do not change once loaded and are safe for use by many goroutines.
 type Rules struct {
-	region      civil.DivisionCode
-	name        string
-	first, last civil.Day
-	revision    int
-	source      string
-	fingerprint string
-	figures     figures
-	standards   []standard
-	notes       []FigureNote
+	head head
+	read func() (content, error) // done once, when they are first asked for
+}
+
+// content is the figures of rules that were read: a Book gives out no others.
+func (r *Rules) content() content {
+	c, _ := r.read()
+	return c
+}
+
+// head is what is known of rules without reading them.
+type head struct {
+	Region      civil.DivisionCode   `json:"region"`
+	Within      []civil.DivisionCode `json:"within"` // itself and all it stands in, on the first day
+	Name        string               `json:"name"`
+	First       civil.Day            `json:"first"`
+	Last        civil.Day            `json:"last"`
+	Revision    int                  `json:"revision"`
+	Source      string               `json:"source"`
+	Fingerprint string               `json:"fingerprint"`
+	Replaced    bool                 `json:"replaced,omitempty"` // by a later revision
+	Unconfirmed []string             `json:"unconfirmed,omitempty"`
+}
+
+// content is the figures themselves.
+type content struct {
+	figures   figures
+	standards []standard
+	notes     []FigureNote
 }
 
 // Region is the division that the rules were made for.
-func (r *Rules) Region() civil.DivisionCode { return r.region }
+func (r *Rules) Region() civil.DivisionCode { return r.head.Region }
 
 // Name is the region's name in Chinese.
-func (r *Rules) Name() string { return r.name }
+func (r *Rules) Name() string { return r.head.Name }
 
 // FirstDay is the first day that the rules are in force.
-func (r *Rules) FirstDay() civil.Day { return r.first }
+func (r *Rules) FirstDay() civil.Day { return r.head.First }
 
 // LegalSource is the instrument that the file as a whole rests on.
-func (r *Rules) LegalSource() string { return r.source }
+func (r *Rules) LegalSource() string { return r.head.Source }
 
 // Fingerprint is the SHA-256, in hexadecimal, of the file's content and of all
 // it inherits. Comments, order and layout do not count.
-func (r *Rules) Fingerprint() string { return r.fingerprint }
+func (r *Rules) Fingerprint() string { return r.head.Fingerprint }
 
 // Figures lists every figure with its source, in order of name.
-func (r *Rules) Figures() []FigureNote { return slices.Clone(r.notes) }
+func (r *Rules) Figures() []FigureNote { return slices.Clone(r.content().notes) }
 
 // Unconfirmed names the figures that the authority has not confirmed. A
 // production stage refuses to start with any.
-func (r *Rules) Unconfirmed() []string {
-	var names []string
-	for _, n := range r.notes {
-		if n.Status == Unconfirmed {
-			names = append(names, n.Name)
-		}
-	}
-	return names
-}
+func (r *Rules) Unconfirmed() []string { return slices.Clone(r.head.Unconfirmed) }
+
+// Within reports whether the region stands in that division, or is it, on the
+// first day of the rules.
+func (r *Rules) Within(code civil.DivisionCode) bool { return slices.Contains(r.head.Within, code) }
 
 // FirstAid works out first-step aid on these facts. It reads nothing but its
 // argument and the figures, so the same facts give the same outcome for ever. It
 // never refuses: whatever is in the way is a hold or an exception for a person.
 func (r *Rules) FirstAid(f Facts) Outcome {
 	c := &considered{rules: r, facts: f}
-	c.out.Rules = r.fingerprint
-	c.out.Provisional = len(r.Unconfirmed()) > 0
+	c.out.Rules = r.head.Fingerprint
+	c.out.Provisional = len(r.head.Unconfirmed) > 0
 	c.out.Authority = Township
 	c.step(Step{Rule: "first_aid", Article: lawFirstAid, Fact: f.Cause.Chinese(), Source: "申请人", Outcome: StepPass,
 		Text: "情况紧急、金额较小、需要立即帮助的，先行救助，之后再补充说明情况。"})
@@ -160,7 +176,7 @@ func (c *considered) readable() {
 	if c.facts.AmountFen < 0 || c.facts.Months < 0 {
 		unclear("金额或月数", "拟定的金额或月数不能为负数，请工作人员核实。")
 	}
-	if r := c.rules; c.facts.Day.Before(r.first) || !r.last.IsZero() && c.facts.Day.After(r.last) {
+	if r := c.rules; c.facts.Day.Before(r.head.First) || !r.head.Last.IsZero() && c.facts.Day.After(r.head.Last) {
 		const text = "申请日期不在本规则的施行期间内，请工作人员核实适用的规则。"
 		c.hold(HoldReason{Code: HoldWrongRegion, Text: text, Article: lawFirstAid})
 		c.step(Step{Rule: "facts", Article: lawFirstAid, Fact: "申请日期", Source: "系统", Outcome: StepHold, Text: text})

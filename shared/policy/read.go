@@ -1,67 +1,27 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"path"
-	"regexp"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/doudi-aid/doudi/shared/civil"
 )
 
-// wholeNumber is how numbers are written in region files. 1_000, 0x10, 010 and
-// 2.5 all mean something to a YAML reader, and not what a reviewer reads.
-var wholeNumber = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+// A Parser decodes the text of a region file strictly into what into points to
+// and reports each problem; regionfile.Parse is one.
+type Parser func(raw []byte, into any, problem func(key, code, text string)) (canonical []byte, ok bool)
 
-// read decodes one file strictly.
+// read decodes one file.
 func (l *loader) read(id string, raw []byte) *file {
 	f := &file{id: id}
-	decoder := yaml.NewDecoder(bytes.NewReader(raw))
-	var root, more yaml.Node
-	if err := decoder.Decode(&root); err != nil {
-		f.broken = true
-		l.problem(id, "", "yaml", "%v", err)
-		return f
-	}
-	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		l.problem(id, "", "yaml", "there is a second document or trailing text")
-	}
-	l.plain(id, "", &root)
-	f.canonical = canonical(&root)
-
-	strict := yaml.NewDecoder(bytes.NewReader(raw))
-	strict.KnownFields(true)
-	if err := strict.Decode(&f.document); err != nil {
-		f.broken = true
-		if types, ok := errors.AsType[*yaml.TypeError](err); ok {
-			for _, text := range types.Errors {
-				l.problem(id, "", typeCode(text), "%s", text)
-			}
-		} else {
-			l.problem(id, "", "yaml", "%v", err)
-		}
-	}
+	var ok bool
+	f.canonical, ok = l.parse(raw, &f.document, func(key, code, text string) { l.problem(id, key, code, "%s", text) })
+	f.broken = !ok
 	if f.broken && f.Region == "" {
 		return f // nothing was decoded, which was said
 	}
 	l.head(f)
 	return f
-}
-
-// typeCode sorts what the decoder says into our codes.
-func typeCode(text string) string {
-	switch {
-	case strings.Contains(text, "already defined"):
-		return "duplicate_key"
-	case strings.Contains(text, "not found in type"):
-		return "unknown_key"
-	}
-	return "wrong_type"
 }
 
 // head judges what the file says about itself against where it lies.
@@ -100,55 +60,4 @@ func (l *loader) head(f *file) {
 	if f.Source == "" {
 		l.problem(f.id, "source", "missing_source", "the file names no legal source")
 	}
-}
-
-// plain refuses what makes a file mean something else than it shows.
-func (l *loader) plain(id, key string, n *yaml.Node) {
-	switch n.Kind {
-	case yaml.AliasNode:
-		l.problem(id, key, "alias", "line %d: aliases are not read; write it out", n.Line)
-		return
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			l.plain(id, strings.TrimPrefix(key+"."+n.Content[i].Value, "."), n.Content[i+1])
-		}
-		return
-	case yaml.ScalarNode:
-		if n.Tag == "!!float" || n.Tag == "!!int" && !wholeNumber.MatchString(n.Value) {
-			l.problem(id, key, "not_whole", "line %d: write a whole number in plain digits, or quote it", n.Line)
-		}
-		return
-	}
-	for _, c := range n.Content {
-		l.plain(id, key, c)
-	}
-}
-
-// canonical is the content of n without comments, order, quotes and layout: a
-// file has the same fingerprint as long as it says the same. Aliases, which are
-// refused, count by name only, so that none can grow.
-func canonical(n *yaml.Node) []byte {
-	raw, err := json.Marshal(content(n))
-	if err != nil {
-		return nil
-	}
-	return raw
-}
-
-func content(n *yaml.Node) any {
-	switch n.Kind {
-	case yaml.DocumentNode, yaml.SequenceNode:
-		list := []any{}
-		for _, c := range n.Content {
-			list = append(list, content(c))
-		}
-		return list
-	case yaml.MappingNode:
-		m := map[string]any{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = content(n.Content[i+1])
-		}
-		return m
-	}
-	return n.Value
 }

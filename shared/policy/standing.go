@@ -19,7 +19,7 @@ type StandingApproval struct {
 
 // StandingApproval is the limits on envelopes, and whether there may be any.
 func (r *Rules) StandingApproval() (StandingApproval, bool) {
-	s := *r.figures.StandingApproval.Value
+	s := *r.content().figures.StandingApproval.Value
 	limits := StandingApproval{PerAwardFen: s.PerAwardFen, TotalFen: s.TotalFen, Days: s.Days}
 	for _, class := range RecipientClasses() {
 		if slices.Contains(s.Classes, string(class)) {

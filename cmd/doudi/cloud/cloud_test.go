@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/document"
 	"github.com/doudi-aid/doudi/shared/document/bucket"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -33,6 +34,12 @@ var words = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, 
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 })
 
+// calls is the functions' own client. The tests beside it that use the SDK's
+// show that the stand-in answers as AWS's own clients expect.
+func calls(at *string) *awscall.Client {
+	return awscall.New(awscall.Config{Region: Region, Credentials: words, HTTP: http.DefaultClient, Now: time.Now, Endpoint: func(string) string { return *at }})
+}
+
 // serve opens the stand-in on dir, behind real HTTP.
 func serve(t *testing.T, dir string, queues *Queues) *string {
 	t.Helper()
@@ -46,13 +53,12 @@ func serve(t *testing.T, dir string, queues *Queues) *string {
 	return &s.URL
 }
 
-// The functions' own keeper of keys, over the SDK's client and real HTTP.
+// The functions' own keeper of keys, over real HTTP.
 func TestKeysLastInTheDirectory(t *testing.T) {
 	dir, stored := t.TempDir(), embedded.Memory()
 	place := seal.Place{Table: "doudi", PK: "APP#1", SK: "A", Field: "name"}
 	open := func(dir string) (*seal.Box, *seal.Blind) {
-		client := kms.New(kms.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, dir, nil)})
-		keys := kmskeys.New(client, stored, SealKey, time.Now)
+		keys := kmskeys.New(calls(serve(t, dir, nil)), stored, SealKey, time.Now)
 		blind, err := keys.Blind(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -71,8 +77,7 @@ func TestKeysLastInTheDirectory(t *testing.T) {
 	if blind.Ref("a", "b") != same.Ref("a", "b") {
 		t.Error("after a restart nobody is found any more")
 	}
-	other := kms.New(kms.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, t.TempDir(), nil)})
-	if _, err := kmskeys.New(other, stored, SealKey, time.Now).Blind(t.Context()); err == nil {
+	if _, err := kmskeys.New(calls(serve(t, t.TempDir(), nil)), stored, SealKey, time.Now).Blind(t.Context()); err == nil {
 		t.Error("another master key opened what was wrapped by this one")
 	}
 }
@@ -141,8 +146,7 @@ func TestEvidenceComesBack(t *testing.T) {
 	}
 	dir := t.TempDir()
 	open := func() *bucket.Bucket {
-		client := s3.New(s3.Options{Region: Region, Credentials: words, BaseEndpoint: serve(t, dir, nil), UsePathStyle: true})
-		return bucket.New(client, "evidence", seal.NewBox(keys, rand.Reader))
+		return bucket.New(calls(serve(t, dir, nil)), "evidence", seal.NewBox(keys, rand.Reader))
 	}
 	content := bytes.Repeat([]byte{0, 0xff, 'x'}, 100_000)
 	if err := open().Put(t.Context(), "APP#1", "d1", content); err != nil {
@@ -156,11 +160,11 @@ func TestEvidenceComesBack(t *testing.T) {
 	}
 }
 
-// The functions' own sender, over the SDK's client and real HTTP.
+// The functions' own sender, over real HTTP.
 func TestMessagesArrive(t *testing.T) {
 	q := NewQueues(map[string]Queue{"PayQueue": {Visibility: time.Minute, MaxReceive: 5}}, time.Now, ident.Random(), nil)
 	at := serve(t, t.TempDir(), q)
-	sender := sqsqueue.New(sqs.New(sqs.Options{Region: Region, Credentials: words, BaseEndpoint: at}), map[string]string{"pay": *at + "/" + Account + "/PayQueue", "gone": *at + "/" + Account + "/Gone"})
+	sender := sqsqueue.New(calls(at), map[string]string{"pay": *at + "/" + Account + "/PayQueue", "gone": *at + "/" + Account + "/Gone"})
 	if err := sender.Send(t.Context(), "pay", []byte(`{"pk":"a"}`), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -219,5 +223,34 @@ func TestQueues(t *testing.T) {
 	}
 	if len(q.Waiting("Work")) != 0 {
 		t.Error("a message is repeated for ever")
+	}
+}
+
+// What our client stores the SDK's reads, and the other way round: the two sign,
+// address and read alike.
+func TestOurClientAndTheSDKsAreInterchangeable(t *testing.T) {
+	at := serve(t, t.TempDir(), nil)
+	ours, theirs := calls(at), s3.New(s3.Options{Region: Region, Credentials: words, BaseEndpoint: at, UsePathStyle: true})
+	name := func(key string) (bucket, object *string) { return aws.String("evidence"), &key }
+	if err := ours.PutObject(t.Context(), "evidence", "document/a", []byte("ours")); err != nil {
+		t.Fatal(err)
+	}
+	b, k := name("document/a")
+	out, err := theirs.GetObject(t.Context(), &s3.GetObjectInput{Bucket: b, Key: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(out.Body); err != nil || string(got) != "ours" {
+		t.Errorf("the SDK reads %q, %v", got, err)
+	}
+	b, k = name("document/b")
+	if _, err := theirs.PutObject(t.Context(), &s3.PutObjectInput{Bucket: b, Key: k, Body: strings.NewReader("theirs")}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ours.GetObject(t.Context(), "evidence", "document/b", 100); err != nil || string(got) != "theirs" {
+		t.Errorf("we read %q, %v", got, err)
+	}
+	if _, err := ours.GetObject(t.Context(), "evidence", "document/c", 100); !awscall.IsCode(err, "NoSuchKey") {
+		t.Errorf("what is not there: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
 )
 
 // tableName is the table of a local system on a DynamoDB engine.
@@ -35,10 +36,10 @@ func (s *System) openDynamo(ctx context.Context, o Options) error {
 		opts = append(opts, dynamo.Observe(o.Observe))
 	}
 	store := dynamo.New(client, tableName, s.ids, opts...)
-	feed, err := dynamo.NewFeed(ctx, client, dynamo.LeanStreams(region, o.Endpoint, words, hc), store)
+	changes, err := feed.New(ctx, client, feed.Lean(region, o.Endpoint, words, hc), store)
 	if err != nil {
 		return err
 	}
-	s.Table, s.feed = store, feed
+	s.Table, s.feed = store, changes
 	return nil
 }

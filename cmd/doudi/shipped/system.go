@@ -22,20 +22,22 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/doudi-aid/doudi"
 	"github.com/doudi-aid/doudi/cmd/doudi/cloud"
 	"github.com/doudi-aid/doudi/cmd/doudi/lambdahost"
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/seal/kmskeys"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
@@ -203,12 +205,14 @@ func (s *System) openTable(ctx context.Context, endpoint string, ids *ident.Sour
 		return lambdahost.Stream{}, err
 	}
 	s.Table = dynamo.New(client, tableName, ids)
-	return lambdahost.Stream{Client: dynamo.LeanStreams(cloud.Region, endpoint, words, hc), ARN: aws.ToString(out.Table.LatestStreamArn)}, nil
+	return lambdahost.Stream{Client: feed.Lean(cloud.Region, endpoint, words, hc), ARN: aws.ToString(out.Table.LatestStreamArn)}, nil
 }
 
 // keys are the keys of sealed fields, for seeding; the functions open their own.
 func keys(ctx context.Context, at string, t table.Store) (*seal.Box, *seal.Blind, error) {
-	k := kmskeys.New(kms.New(kms.Options{Region: cloud.Region, Credentials: words, BaseEndpoint: &at}), t, cloud.SealKey, time.Now)
+	calls := awscall.New(awscall.Config{Region: cloud.Region, Credentials: words, HTTP: awshttp.NewBuildableClient(), Now: time.Now,
+		Endpoint: func(string) string { return at }})
+	k := kmskeys.New(calls, t, cloud.SealKey, time.Now)
 	blind, err := k.Blind(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("shipped: the table's keys are not those of this data directory: %w", err)

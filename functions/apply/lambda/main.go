@@ -4,8 +4,6 @@ package main
 import (
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
@@ -16,16 +14,12 @@ import (
 func main() { deployed.Main(run) }
 
 func run(ctx context.Context, w *deployed.World) error {
-	evidence, at := w.Settings.Text("DOUDI_DOCUMENTS"), w.Endpoint("S3")
+	evidence, book := w.Settings.Text("DOUDI_DOCUMENTS"), rulebook.Open(w)
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	book, err := rulebook.Open(w)
-	if err != nil {
-		return err
-	}
-	documents := bucket.New(s3.New(s3.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at, UsePathStyle: at != nil}), evidence, box)
+	documents := bucket.New(w.AWS, evidence, box)
 	w.Serve(apply.Routes(apply.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(), Documents: documents, Now: w.Now}))
 	return nil
 }

@@ -16,11 +16,8 @@ func main() { deployed.Main(run) }
 func run(ctx context.Context, w *deployed.World) error {
 	cash := decide.CashLimits{CaseFen: w.Fen("DOUDI_CASH_CASE_FEN"), DayFen: w.Fen("DOUDI_CASH_DAY_FEN")}
 	stepUp := w.Settings.Duration("DOUDI_STEP_UP", time.Minute, 12*time.Hour)
+	book := rulebook.Open(w)
 	box, blind, err := w.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	book, err := rulebook.Open(w)
 	if err != nil {
 		return err
 	}

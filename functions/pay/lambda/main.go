@@ -7,21 +7,26 @@ import (
 	"github.com/doudi-aid/doudi/functions/pay"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
+	"github.com/doudi-aid/doudi/shared/deployed/secrets"
+	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 )
 
 func main() { deployed.Main(run) }
 
-func run(ctx context.Context, w *deployed.World) error {
-	box, _, err := w.Keys(ctx)
+func run(_ context.Context, w *deployed.World) error {
+	line := bankline.In(w)
+	box, err := w.Box()
 	if err != nil {
 		return err
 	}
-	line, err := bankline.Open(ctx, w)
-	if err != nil {
-		return err
-	}
-	w.Work(pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rail.Of(bankrail.New(line)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}))
+	w.WorkWith(secrets.Make(w, func(ctx context.Context, r *secrets.Reading) (queue.Handler, error) {
+		bank, err := line.Open(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rail.Of(bankrail.New(bank)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}), nil
+	}).Get)
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 func main() { deployed.Main(run) }
 
 func run(_ context.Context, w *deployed.World) error {
-	send, err := queues.Sender(w, work.Queues()...)
-	if err != nil {
+	send := queues.Sender(w, work.Queues()...)
+	if err := w.Settings.Err(); err != nil {
 		return err
 	}
 	lambda.Start(lambdaqueue.Stream(w.Queue(), changes.Decode, relay.Handle(relay.Deps{Send: send, Now: w.Now})))

@@ -8,18 +8,25 @@ import (
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
+	"github.com/doudi-aid/doudi/shared/deployed/secrets"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 )
 
 func main() { deployed.Main(run) }
 
-func run(ctx context.Context, w *deployed.World) error {
-	line, err := bankline.Open(ctx, w)
-	if err != nil {
+func run(_ context.Context, w *deployed.World) error {
+	line := bankline.In(w)
+	if err := w.Settings.Err(); err != nil {
 		return err
 	}
-	d := settle.Deps{Table: w.Table, Rails: rail.Of(bankrail.New(line)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}
-	w.ServeAndWork(settle.Routes(d), settle.Handle(d))
+	w.ServeAndWorkWith(secrets.Make(w, func(ctx context.Context, r *secrets.Reading) (deployed.Two, error) {
+		bank, err := line.Open(ctx, r)
+		if err != nil {
+			return deployed.Two{}, err
+		}
+		d := settle.Deps{Table: w.Table, Rails: rail.Of(bankrail.New(bank)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+		return deployed.Two{API: w.API(settle.Routes(d)), Work: settle.Handle(d)}, nil
+	}).Get)
 	return nil
 }

@@ -4,7 +4,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,23 +24,25 @@ func main() { deployed.Main(run) }
 func run(_ context.Context, w *deployed.World) error {
 	// How late work must be before it is sent again: the relay is quicker.
 	grace := w.Settings.Duration("DOUDI_SWEEP_GRACE", time.Second, time.Hour)
+	send := queues.Sender(w, work.Queues()...)
+	name := w.Settings.Text("DOUDI_DIVISION")
+	region := civil.DivisionCode(name + "000000")
 	book, err := policy.Shipped()
 	if err != nil {
 		return err
 	}
-	send, err := queues.Sender(w, work.Queues()...)
-	if err != nil {
+	if name != "" && !book.Serves(region) {
+		w.Settings.Problem("DOUDI_DIVISION", "names a region that there are no rules for")
+	}
+	if err := w.Settings.Err(); err != nil {
 		return err
 	}
-	region := w.Settings.Text("DOUDI_DIVISION")
-	divisions := division.Shipped().Below(civil.DivisionCode(region+"000000"), calendar.Today(w.Now()))
-	if len(divisions) == 0 {
-		return fmt.Errorf("no region %q in the division tree", region)
-	}
+	// Divisions change on 1 January at most, and a function lives for hours.
+	divisions := sync.OnceValue(func() []civil.DivisionCode { return division.Shipped().Below(region, calendar.Today(w.Now())) })
 	d := sweep.Deps{Table: w.Table, Book: book, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 	lambda.Start(func(ctx context.Context) error {
 		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
-		return errors.Join(err, sweep.Measure(ctx, d, divisions))
+		return errors.Join(err, sweep.Measure(ctx, d, divisions()))
 	})
 	return nil
 }

@@ -24,10 +24,21 @@ type secret struct {
 	PayeeKey   []byte            `json:"payee_key"`
 }
 
+// Line is where the bank is.
+type Line struct {
+	w      *deployed.World
+	base   string
+	secret secrets.Secret
+}
+
+// In is the line that the settings name.
+func In(w *deployed.World) Line {
+	return Line{w, w.Settings.Address("DOUDI_BANK_URL"), secrets.Named(w, "DOUDI_BANK_SECRET")}
+}
+
 // Open is the client of the bank.
-func Open(ctx context.Context, w *deployed.World) (*bank.Client, error) {
-	base := w.Settings.URL("DOUDI_BANK_URL")
-	s, err := secrets.Read[secret](ctx, w, "DOUDI_BANK_SECRET")
+func (l Line) Open(ctx context.Context, r *secrets.Reading) (*bank.Client, error) {
+	s, err := secrets.Read[secret](ctx, r, l.secret)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +46,7 @@ func Open(ctx context.Context, w *deployed.World) (*bank.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.BaseURL, c.HTTP, c.Now, c.Random = base.String(), w.HTTP, w.Now, rand.Reader
+	c.BaseURL, c.HTTP, c.Now, c.Random = l.base, l.w.HTTP, l.w.Now, rand.Reader
 	return bank.New(c)
 }
 

@@ -20,15 +20,26 @@ type secret struct {
 	AnswerKeys map[string][]byte `json:"answer_keys"`
 }
 
+// Line is where the exchange is.
+type Line struct {
+	w      *deployed.World
+	base   string
+	secret secrets.Secret
+}
+
+// In is the line that the settings name.
+func In(w *deployed.World) Line {
+	return Line{w, w.Settings.Address("DOUDI_EXCHANGE_URL"), secrets.Named(w, "DOUDI_EXCHANGE_SECRET")}
+}
+
 // Open is the client of the exchange.
-func Open(ctx context.Context, w *deployed.World) (*exchange.Client, error) {
-	base := w.Settings.URL("DOUDI_EXCHANGE_URL")
-	s, err := secrets.Read[secret](ctx, w, "DOUDI_EXCHANGE_SECRET")
+func (l Line) Open(ctx context.Context, r *secrets.Reading) (*exchange.Client, error) {
+	s, err := secrets.Read[secret](ctx, r, l.secret)
 	if err != nil {
 		return nil, err
 	}
-	return exchange.New(exchange.Config{BaseURL: base.String(), HTTP: w.HTTP, App: s.App, KeyID: s.KeyID, Key: s.Key,
-		AnswerKeys: s.AnswerKeys, Now: w.Now, Random: rand.Reader, Sleep: sleep})
+	return exchange.New(exchange.Config{BaseURL: l.base, HTTP: l.w.HTTP, App: s.App, KeyID: s.KeyID, Key: s.Key,
+		AnswerKeys: s.AnswerKeys, Now: l.w.Now, Random: rand.Reader, Sleep: sleep})
 }
 
 // sleep waits for d, or until ctx ends.

@@ -5,24 +5,19 @@ package queues
 import (
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/queue/sqsqueue"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // Sender sends to the queues of work named: "pay" is at DOUDI_QUEUE_PAY.
-func Sender(w *deployed.World, to ...work.Queue) (*sqsqueue.Sender, error) {
+// One that is missing is noted among the problems of the settings.
+func Sender(w *deployed.World, to ...work.Queue) *sqsqueue.Sender {
 	urls := map[string]string{}
 	for _, q := range to {
 		if u := w.Settings.URL("DOUDI_QUEUE_" + strings.ToUpper(string(q))); u != nil {
 			urls[string(q)] = u.String()
 		}
 	}
-	at := w.Endpoint("SQS")
-	if err := w.Settings.Err(); err != nil {
-		return nil, err
-	}
-	return sqsqueue.New(sqs.New(sqs.Options{Region: w.Region, Credentials: w.Credentials, BaseEndpoint: at}), urls), nil
+	return sqsqueue.New(w.AWS, urls)
 }

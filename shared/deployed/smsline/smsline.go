@@ -20,13 +20,24 @@ type secret struct {
 	Templates map[string]string `json:"templates"` // approved template ids, by kind of notice
 }
 
+// Line is where the gateway is.
+type Line struct {
+	w      *deployed.World
+	base   string
+	secret secrets.Secret
+}
+
+// In is the line that the settings name.
+func In(w *deployed.World) Line {
+	return Line{w, w.Settings.Address("DOUDI_SMS_URL"), secrets.Named(w, "DOUDI_SMS_SECRET")}
+}
+
 // Open is the client of the gateway.
-func Open(ctx context.Context, w *deployed.World) (*sms.Client, error) {
-	base := w.Settings.URL("DOUDI_SMS_URL")
-	s, err := secrets.Read[secret](ctx, w, "DOUDI_SMS_SECRET")
+func (l Line) Open(ctx context.Context, r *secrets.Reading) (*sms.Client, error) {
+	s, err := secrets.Read[secret](ctx, r, l.secret)
 	if err != nil {
 		return nil, err
 	}
-	return sms.New(sms.Config{BaseURL: base.String(), HTTP: w.HTTP, SecretID: s.ID, SecretKey: redact.New(s.Key),
-		Region: s.Region, AppID: s.App, Sign: s.Sign, Templates: s.Templates, Now: w.Now})
+	return sms.New(sms.Config{BaseURL: l.base, HTTP: l.w.HTTP, SecretID: s.ID, SecretKey: redact.New(s.Key),
+		Region: s.Region, AppID: s.App, Sign: s.Sign, Templates: s.Templates, Now: l.w.Now})
 }

@@ -17,12 +17,23 @@ type secret struct {
 	Secret string `json:"secret"`
 }
 
+// Line is where the single sign-on is.
+type Line struct {
+	w      *deployed.World
+	base   string
+	secret secrets.Secret
+}
+
+// In is the line that the settings name.
+func In(w *deployed.World) Line {
+	return Line{w, w.Settings.Address("DOUDI_STAFF_URL"), secrets.Named(w, "DOUDI_STAFF_SECRET")}
+}
+
 // Open is the client of WeCom.
-func Open(ctx context.Context, w *deployed.World) (*wecom.Client, error) {
-	base := w.Settings.URL("DOUDI_STAFF_URL")
-	s, err := secrets.Read[secret](ctx, w, "DOUDI_STAFF_SECRET")
+func (l Line) Open(ctx context.Context, r *secrets.Reading) (*wecom.Client, error) {
+	s, err := secrets.Read[secret](ctx, r, l.secret)
 	if err != nil {
 		return nil, err
 	}
-	return wecom.New(wecom.Config{BaseURL: base.String(), HTTP: w.HTTP, CorpID: s.Corp, Secret: redact.New(s.Secret), Now: w.Now})
+	return wecom.New(wecom.Config{BaseURL: l.base, HTTP: l.w.HTTP, CorpID: s.Corp, Secret: redact.New(s.Secret), Now: l.w.Now})
 }

@@ -25,21 +25,33 @@ type Template struct {
 	Fields map[string]string `json:"fields"`
 }
 
-// Line is the client, and what belongs to the mini-program.
+// Line is where WeChat is, and which mini-program is ours.
 type Line struct {
+	AppID string
+
+	w      *deployed.World
+	base   string
+	secret secrets.Secret
+}
+
+// In is the line that the settings name.
+func In(w *deployed.World) Line {
+	return Line{w.Settings.Text("DOUDI_WECHAT_APP_ID"), w, w.Settings.Address("DOUDI_WECHAT_URL"), secrets.Named(w, "DOUDI_WECHAT_SECRET")}
+}
+
+// Program is the client, and what belongs to the mini-program.
+type Program struct {
 	Client    *wxapp.Client
-	AppID     string
 	Page      string
 	Templates map[string]Template
 }
 
-// Open is the line to WeChat.
-func Open(ctx context.Context, w *deployed.World) (Line, error) {
-	app, base := w.Settings.Text("DOUDI_WECHAT_APP_ID"), w.Settings.URL("DOUDI_WECHAT_URL")
-	s, err := secrets.Read[secret](ctx, w, "DOUDI_WECHAT_SECRET")
+// Open is our mini-program.
+func (l Line) Open(ctx context.Context, r *secrets.Reading) (Program, error) {
+	s, err := secrets.Read[secret](ctx, r, l.secret)
 	if err != nil {
-		return Line{}, err
+		return Program{}, err
 	}
-	c, err := wxapp.New(wxapp.Config{BaseURL: base.String(), HTTP: w.HTTP, AppID: app, Secret: redact.New(s.Secret), Now: w.Now})
-	return Line{c, app, s.Page, s.Templates}, err
+	c, err := wxapp.New(wxapp.Config{BaseURL: l.base, HTTP: l.w.HTTP, AppID: l.AppID, Secret: redact.New(s.Secret), Now: l.w.Now})
+	return Program{c, s.Page, s.Templates}, err
 }

@@ -6,13 +6,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/document"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/seal"
@@ -20,34 +23,27 @@ import (
 
 var _ document.Store = (*Bucket)(nil)
 
-// objects is a bucket in memory.
+// objects is a bucket in memory, behind S3's protocol.
 type objects struct {
-	t    *testing.T
 	held map[string][]byte
-	down error
+	down bool
 }
 
-func (o *objects) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	if _, bounded := ctx.Deadline(); !bounded {
-		o.t.Error("a call without a deadline")
+func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, "/evidence/")
+	body, err := io.ReadAll(r.Body)
+	held, found := o.held[name]
+	switch {
+	case err != nil || o.down:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case r.Method == http.MethodPut:
+		o.held[name] = body
+	case found:
+		_, _ = w.Write(held)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, "<Error><Code>NoSuchKey</Code></Error>")
 	}
-	body, err := io.ReadAll(in.Body)
-	if err != nil || o.down != nil {
-		return nil, errors.Join(err, o.down)
-	}
-	o.held[*in.Key] = body
-	return &s3.PutObjectOutput{}, nil
-}
-
-func (o *objects) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	body, ok := o.held[*in.Key]
-	if o.down != nil {
-		return nil, o.down
-	}
-	if !ok {
-		return nil, &types.NoSuchKey{}
-	}
-	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(body))}, nil
 }
 
 func TestBucket(t *testing.T) {
@@ -56,8 +52,15 @@ func TestBucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	s := &objects{t: t, held: map[string][]byte{}}
-	b := New(s, "evidence", seal.NewBox(keys, rand.Reader))
+	s := &objects{held: map[string][]byte{}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	client := awscall.New(awscall.Config{Region: "cn-north-1", HTTP: server.Client(), Now: time.Now, Endpoint: func(string) string { return server.URL },
+		Pause: func(context.Context, time.Duration) error { return nil },
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
+		})})
+	b := New(client, "evidence", seal.NewBox(keys, rand.Reader))
 	content := []byte("a picture of a burnt kitchen")
 	for range 2 { // a sender whose answer was lost sends again
 		if err := b.Put(ctx, "APP#1", "d1", content); err != nil {
@@ -78,15 +81,15 @@ func TestBucket(t *testing.T) {
 	if _, err := b.Get(ctx, "APP#1", "d2"); !errors.Is(err, document.ErrNotFound) {
 		t.Errorf("what is not there: %v", err)
 	}
-	s.held[*object("APP#2", "d1")] = s.held[*object("APP#1", "d1")]
+	s.held[object("APP#2", "d1")] = s.held[object("APP#1", "d1")]
 	if _, err := b.Get(ctx, "APP#2", "d1"); err == nil {
 		t.Error("an object copied to another case opened there")
 	}
-	s.held[*object("APP#1", "d1")] = make([]byte, limit+1)
+	s.held[object("APP#1", "d1")] = make([]byte, limit+1)
 	if _, err := b.Get(ctx, "APP#1", "d1"); err == nil {
 		t.Error("an object without end was read")
 	}
-	s.down = errors.New("no answer")
+	s.down = true
 	if err := b.Put(ctx, "APP#1", "d3", content); err == nil {
 		t.Error("a write without an answer counts as written")
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/policy/regionfile"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/staff/seed"
@@ -113,7 +114,7 @@ func edited(tree *division.Tree, edits []func([]byte) []byte) (*policy.Book, err
 	if err != nil {
 		return nil, err
 	}
-	return policy.Load(files, tree)
+	return policy.Load(files, tree, regionfile.Parse)
 }
 
 // root finds the shipped region files from wherever the test runs.

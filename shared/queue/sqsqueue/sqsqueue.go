@@ -9,30 +9,25 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
-// deadline bounds one send, the SDK's own retries included.
+// deadline bounds one send, retries included.
 const deadline = 5 * time.Second
 
-// Client is what is needed of *sqs.Client.
-type Client interface {
-	SendMessage(ctx context.Context, in *sqs.SendMessageInput, opts ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-}
+// service is SQS as it is called.
+var service = awscall.Service{Name: "sqs", Target: "AmazonSQS", Version: "1.0"}
 
 // Sender is a queue.Sender over SQS standard queues.
 type Sender struct {
-	client Client
+	client *awscall.Client
 	urls   map[string]string
 }
 
 // New sends by client; urls has the URL of every queue by its name.
-func New(client Client, urls map[string]string) *Sender { return &Sender{client, urls} }
+func New(client *awscall.Client, urls map[string]string) *Sender { return &Sender{client, urls} }
 
 // Send hands body to the named queue. A send that failed may have arrived all
 // the same, which every handler survives.
@@ -48,22 +43,34 @@ func (s *Sender) Send(ctx context.Context, name string, body []byte, delay time.
 	if err != nil {
 		return err
 	}
-	attributes := map[string]types.MessageAttributeValue{queue.HopsAttribute: text(strconv.Itoa(hops))}
+	attributes := map[string]attribute{queue.HopsAttribute: text(strconv.Itoa(hops))}
 	if trace := telemetry.Trace(ctx); trace != "" {
 		attributes[queue.TraceAttribute] = text(trace)
 	}
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	_, err = s.client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: &url, MessageBody: aws.String(string(body)), MessageAttributes: attributes,
-		DelaySeconds: int32((delay + time.Second - 1) / time.Second), // never early
-	})
+	var sent struct{}
+	err = s.client.JSON(ctx, service, "SendMessage", message{
+		QueueURL: url, Body: string(body), Attributes: attributes,
+		DelaySeconds: int((delay + time.Second - 1) / time.Second), // never early
+	}, &sent)
 	if err != nil {
 		return queue.ErrUnavailable.Because(err)
 	}
 	return nil
 }
 
-func text(s string) types.MessageAttributeValue {
-	return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &s}
+// message is SendMessage's request.
+type message struct {
+	QueueURL     string               `json:"QueueUrl"`
+	Body         string               `json:"MessageBody"`
+	DelaySeconds int                  `json:"DelaySeconds"`
+	Attributes   map[string]attribute `json:"MessageAttributes"`
 }
+
+type attribute struct {
+	DataType    string
+	StringValue string
+}
+
+func text(s string) attribute { return attribute{"String", s} }

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/queue/sqsqueue"
@@ -31,8 +31,9 @@ func sender(t *testing.T, status int, sent *[]string) *sqsqueue.Sender {
 		_, _ = io.WriteString(w, `{"MessageId":"m-1"}`)
 	}))
 	t.Cleanup(server.Close)
-	client := sqs.New(sqs.Options{
-		Region: "cn-north-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, DisableMessageChecksumValidation: true,
+	client := awscall.New(awscall.Config{
+		Region: "cn-north-1", Endpoint: func(string) string { return server.URL }, HTTP: server.Client(), Now: time.Now,
+		Pause: func(context.Context, time.Duration) error { return nil },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
 		}),

@@ -14,10 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -33,18 +32,15 @@ const (
 	deadline  = 5 * time.Second
 )
 
-// KMS is what is needed of *kms.Client.
-type KMS interface {
-	GenerateDataKey(ctx context.Context, in *kms.GenerateDataKeyInput, opts ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error)
-	Decrypt(ctx context.Context, in *kms.DecryptInput, opts ...func(*kms.Options)) (*kms.DecryptOutput, error)
-}
+// service is KMS as it is called.
+var service = awscall.Service{Name: "kms", Target: "TrentService", Version: "1.1"}
 
 // Keys is a seal.Keys. Safe for concurrent use.
 //
 //	DATAKEY#<id> / DATAKEY      one wrapped data key; the id is its day, UTC
 //	BLINDKEY / V#<version>      one wrapped version of the blind key
 type Keys struct {
-	kms   KMS
+	kms   *awscall.Client
 	table table.Store
 	arn   string
 	now   func() time.Time
@@ -66,7 +62,7 @@ type wrapped struct {
 }
 
 // New keeps keys in t, wrapped by the KMS key arn.
-func New(k KMS, t table.Store, arn string, now func() time.Time) *Keys {
+func New(k *awscall.Client, t table.Store, arn string, now func() time.Time) *Keys {
 	return &Keys{kms: k, table: t, arn: arn, now: now, cached: map[string]entry{}}
 }
 
@@ -162,9 +158,11 @@ func (k *Keys) unwrapped(ctx context.Context, at table.Key, create bool) ([]byte
 }
 
 func (k *Keys) create(ctx context.Context, at table.Key) error {
-	out, err := k.kms.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
-		KeyId: &k.arn, KeySpec: types.DataKeySpecAes256, EncryptionContext: purpose(at),
-	})
+	var out struct {
+		Plaintext      []byte
+		CiphertextBlob []byte
+	}
+	err := k.kms.JSON(ctx, service, "GenerateDataKey", map[string]any{"KeyId": k.arn, "KeySpec": "AES_256", "EncryptionContext": purpose(at)}, &out)
 	if err != nil {
 		return seal.ErrKey.Because(err)
 	}
@@ -189,11 +187,12 @@ func (k *Keys) unwrap(ctx context.Context, it table.Item) ([]byte, error) {
 		return nil, ErrForeign
 	}
 	// Naming the KMS key refuses secrets wrapped by a key of somebody else's.
-	out, err := k.kms.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: w.Key, KeyId: &k.arn, EncryptionContext: purpose(it.Key)})
+	var out struct{ Plaintext []byte }
+	err := k.kms.JSON(ctx, service, "Decrypt", map[string]any{"CiphertextBlob": w.Key, "KeyId": k.arn, "EncryptionContext": purpose(it.Key)}, &out)
+	if awscall.IsCode(err, "InvalidCiphertextException") {
+		return nil, ErrForeign.Because(err)
+	}
 	if err != nil {
-		if _, moved := errors.AsType[*types.InvalidCiphertextException](err); moved {
-			return nil, ErrForeign.Because(err)
-		}
 		return nil, seal.ErrKey.Because(err)
 	}
 	return out.Plaintext, nil

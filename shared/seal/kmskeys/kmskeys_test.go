@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/seal/kmskeys"
@@ -101,7 +101,7 @@ func (s *keyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type rig struct {
 	t       *testing.T
 	service *keyService
-	client  *kms.Client
+	client  *awscall.Client
 	table   table.Store
 	now     time.Time
 }
@@ -119,8 +119,8 @@ func newRig(t *testing.T) *rig {
 	s := &keyService{aead: aead}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	client := kms.New(kms.Options{
-		Region: "cn-north-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1,
+	client := awscall.New(awscall.Config{
+		Region: "cn-north-1", Endpoint: func(string) string { return server.URL }, HTTP: server.Client(), Now: time.Now,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
 		}),

@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/table/tabletest"
 	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
@@ -49,7 +50,7 @@ func TestEngines(t *testing.T) {
 					return dynamo.New(client(e.URL), fresh(t, e.URL, noStream), ident.Random())
 				}, tabletest.Options{Racers: 8})
 			})
-			t.Run("feed", func(t *testing.T) { feed(t, e) })
+			t.Run("feed", func(t *testing.T) { feeds(t, e) })
 			t.Run("lost_answers", func(t *testing.T) { lostAnswers(t, e) })
 		})
 	}
@@ -70,11 +71,11 @@ func disk(t *testing.T) table.Store {
 	return s
 }
 
-func feed(t *testing.T, e engine.Engine) {
+func feeds(t *testing.T, e engine.Engine) {
 	name := fresh(t, e.URL)
 	begin := func(t *testing.T) (table.Store, table.Feed) {
 		store := dynamo.New(client(e.URL), name, ident.Random())
-		f, err := dynamo.NewFeed(t.Context(), client(e.URL), dynamo.LeanStreams("us-east-1", e.URL, anybody(), &http.Client{}), store)
+		f, err := feed.New(t.Context(), client(e.URL), feed.Lean("us-east-1", e.URL, anybody(), &http.Client{}), store)
 		if err != nil {
 			t.Fatal(err)
 		}

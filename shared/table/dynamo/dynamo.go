@@ -79,6 +79,9 @@ func New(client Client, name string, ids *ident.Source, opts ...Option) *Store {
 	return s
 }
 
+// Name is the table's name.
+func (s *Store) Name() string { return s.name }
+
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,4 +1,7 @@
-package dynamo
+// Package feed reads the change feed of a table on a DynamoDB engine from its
+// stream, for one machine. It is apart from package dynamo because deployed
+// functions are called by the stream and need no client for it.
+package feed
 
 import (
 	"context"
@@ -18,6 +21,7 @@ import (
 	stream "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/dynamo"
 )
 
 // Feed is a table.Feed over the table's own stream, for one machine that runs
@@ -29,7 +33,7 @@ import (
 // is gone from the feed, and the sweeper finds it in the due index.
 type Feed struct {
 	client *dynamodbstreams.Client
-	store  *Store
+	store  *dynamo.Store
 	arn    string
 	pause  time.Duration // between two looks at an empty stream
 
@@ -45,23 +49,27 @@ const positions = "FEED#"
 // lookAgain is the pause between two looks at an empty stream.
 const lookAgain = 100 * time.Millisecond
 
+// patience is how long one look may take.
+const patience = 3 * time.Second
+
 // recordsAtMost is what DynamoDB gives in one answer.
 const recordsAtMost = 1000
 
-// NewFeed reads the stream of store's table, which describe finds.
-func NewFeed(ctx context.Context, describe *dynamodb.Client, client *dynamodbstreams.Client, store *Store) (*Feed, error) {
-	out, err := describe.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &store.name})
+// New reads the stream of store's table, which describe finds.
+func New(ctx context.Context, describe *dynamodb.Client, client *dynamodbstreams.Client, store *dynamo.Store) (*Feed, error) {
+	name := store.Name()
+	out, err := describe.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 	if err != nil {
-		return nil, fmt.Errorf("dynamo: stream of table %s: %w", store.name, err)
+		return nil, fmt.Errorf("feed: stream of table %s: %w", name, err)
 	}
 	if out.Table == nil || aws.ToString(out.Table.LatestStreamArn) == "" {
-		return nil, fmt.Errorf("dynamo: table %s has no stream", store.name)
+		return nil, fmt.Errorf("feed: table %s has no stream", name)
 	}
 	return &Feed{client: client, store: store, arn: *out.Table.LatestStreamArn, pause: lookAgain, consumers: map[string]*consumer{}}, nil
 }
 
-// LeanStreams is the streams client that goes with Lean.
-func LeanStreams(region, endpoint string, credentials aws.CredentialsProvider, http aws.HTTPClient) *dynamodbstreams.Client {
+// Lean is the streams client that goes with dynamo.Lean.
+func Lean(region, endpoint string, credentials aws.CredentialsProvider, http aws.HTTPClient) *dynamodbstreams.Client {
 	o := dynamodbstreams.Options{Region: region, Credentials: credentials, HTTPClient: http}
 	if endpoint != "" {
 		o.BaseEndpoint = &endpoint
@@ -104,7 +112,7 @@ func (f *Feed) Next(ctx context.Context, name string, most int) ([]table.Change,
 		if err != nil {
 			return nil, err
 		}
-		if f.store.sleep(ctx, f.pause) != nil {
+		if sleep(ctx, f.pause) != nil {
 			return nil, nil
 		}
 	}
@@ -123,7 +131,7 @@ func (f *Feed) look(ctx context.Context, name string, most int, again bool) ([]t
 		if !again {
 			ctx = context.WithoutCancel(ctx)
 		}
-		ctx, cancel := context.WithTimeout(ctx, f.store.patience)
+		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		if err := f.read(ctx, c); err != nil {
 			return nil, err
@@ -145,7 +153,7 @@ func (f *Feed) consumer(ctx context.Context, name string) (*consumer, error) {
 	if c := f.consumers[name]; c != nil {
 		return c, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.store.patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	c := &consumer{done: map[string]string{}, next: map[string]string{}}
 	it, found, err := f.store.Get(ctx, positionKey(name))
@@ -154,7 +162,7 @@ func (f *Feed) consumer(ctx context.Context, name string) (*consumer, error) {
 	}
 	if found {
 		if err := json.Unmarshal(it.Body, &c.done); err != nil {
-			return nil, fmt.Errorf("dynamo: position of consumer %s: %w", name, err)
+			return nil, fmt.Errorf("feed: position of consumer %s: %w", name, err)
 		}
 		c.item = it
 	} else {
@@ -198,7 +206,7 @@ func (f *Feed) shards(ctx context.Context) ([]stream.Shard, error) {
 	for {
 		out, err := f.client.DescribeStream(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("dynamo: describe stream: %w", err)
+			return nil, fmt.Errorf("feed: describe stream: %w", err)
 		}
 		all = append(all, out.StreamDescription.Shards...)
 		if in.ExclusiveStartShardId = out.StreamDescription.LastEvaluatedShardId; in.ExclusiveStartShardId == nil {
@@ -223,7 +231,7 @@ func (f *Feed) readShard(ctx context.Context, c *consumer, shard string) error {
 		if _, expired := errors.AsType[*stream.ExpiredIteratorException](err); expired {
 			return nil
 		}
-		return fmt.Errorf("dynamo: read stream: %w", err)
+		return fmt.Errorf("feed: read stream: %w", err)
 	}
 	for _, r := range out.Records {
 		if r.Dynamodb == nil || r.Dynamodb.SequenceNumber == nil {
@@ -263,7 +271,7 @@ func (f *Feed) iterator(ctx context.Context, shard, after string) (string, error
 		out, err = f.client.GetShardIterator(ctx, in)
 	}
 	if err != nil {
-		return "", fmt.Errorf("dynamo: stream iterator: %w", err)
+		return "", fmt.Errorf("feed: stream iterator: %w", err)
 	}
 	return aws.ToString(out.ShardIterator), nil
 }
@@ -281,7 +289,8 @@ func changeOf(r stream.Record, shard string) (c table.Change, ours bool, err err
 	if err != nil {
 		return c, false, err
 	}
-	it, err := decode(a)
+	decoded, err := dynamo.Change("", a)
+	it := decoded.Item
 	if err != nil || strings.HasPrefix(it.Key.PK, positions) {
 		return c, false, err
 	}
@@ -291,18 +300,18 @@ func changeOf(r stream.Record, shard string) (c table.Change, ours bool, err err
 }
 
 // converted is a stream's image with the types of the table's client.
-func converted(image map[string]stream.AttributeValue) (attributes, error) {
-	a := make(attributes, len(image))
+func converted(image map[string]stream.AttributeValue) (map[string]types.AttributeValue, error) {
+	a := make(map[string]types.AttributeValue, len(image))
 	for name, v := range image {
 		switch v := v.(type) {
 		case *stream.AttributeValueMemberS:
-			a[name] = text(v.Value)
+			a[name] = &types.AttributeValueMemberS{Value: v.Value}
 		case *stream.AttributeValueMemberN:
 			a[name] = &types.AttributeValueMemberN{Value: v.Value}
 		case *stream.AttributeValueMemberB:
 			a[name] = &types.AttributeValueMemberB{Value: v.Value}
 		default:
-			return nil, fmt.Errorf("dynamo: stream has attribute %q of a type the store does not write", name)
+			return nil, fmt.Errorf("feed: stream has attribute %q of a type the store does not write", name)
 		}
 	}
 	return a, nil
@@ -337,8 +346,19 @@ func (f *Feed) Ack(ctx context.Context, name, seq string) error {
 		f.mu.Lock()
 		delete(f.consumers, name) // the stored position is read anew
 		f.mu.Unlock()
-		return fmt.Errorf("dynamo: position of consumer %s: %w", name, err)
+		return fmt.Errorf("feed: position of consumer %s: %w", name, err)
 	}
 	c.item, c.done, c.pending = next, done, slices.Clone(c.pending[at+1:])
 	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -1,0 +1,45 @@
+// Command rules reads the region files of shared/policy/data, judges them, and
+// writes what deployed functions carry of them into shared/policy/shipped.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/policy/regionfile"
+)
+
+func main() {
+	if err := run("shared/policy/data", "shared/policy/shipped"); err != nil {
+		fmt.Fprintln(os.Stderr, "rules:", err)
+		os.Exit(1)
+	}
+}
+
+func run(from, into string) error {
+	book, err := policy.Load(os.DirFS(from), division.Shipped(), regionfile.Parse)
+	if err != nil {
+		return err
+	}
+	files, err := book.Pack()
+	if err != nil {
+		return err
+	}
+	old, err := filepath.Glob(filepath.Join(into, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, name := range old {
+		if files[filepath.Base(name)] == nil {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	for name, raw := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(into, name), raw, 0o644))
+	}
+	return err
+}

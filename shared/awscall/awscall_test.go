@@ -1,0 +1,170 @@
+package awscall
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+var words = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "token"}, nil
+})
+
+var kms = Service{Name: "kms", Target: "TrentService", Version: "1.1"}
+
+// doer answers without a network.
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
+
+func answered(status int, header http.Header, body string) *http.Response {
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: header, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func client(region string, d doer) *Client {
+	return New(Config{Region: region, Credentials: words, HTTP: d, Now: func() time.Time { return time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC) },
+		Pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+}
+
+func TestWhereAndHowItCalls(t *testing.T) {
+	for region, domain := range map[string]string{"cn-north-1": "amazonaws.com.cn", "cn-northwest-1": "amazonaws.com.cn", "us-east-1": "amazonaws.com"} {
+		var seen []*http.Request
+		c := client(region, func(r *http.Request) (*http.Response, error) {
+			seen = append(seen, r)
+			return answered(200, nil, "{}"), nil
+		})
+		var out struct{}
+		err1 := c.JSON(t.Context(), kms, "Decrypt", map[string]string{"KeyId": "k"}, &out)
+		err2 := c.PutObject(t.Context(), "evidence", "document/a", []byte("x"))
+		_, err3 := c.GetObject(t.Context(), "evidence", "document/a", 10)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{
+			"POST https://kms." + region + "." + domain + "/", "PUT https://evidence.s3." + region + "." + domain + "/document/a",
+			"GET https://evidence.s3." + region + "." + domain + "/document/a",
+		} {
+			if got := seen[i].Method + " " + seen[i].URL.String(); got != want {
+				t.Errorf("called %s, want %s", got, want)
+			}
+			if _, bounded := seen[i].Context().Deadline(); !bounded {
+				t.Errorf("%s: without a deadline", want)
+			}
+			if auth := seen[i].Header.Get("Authorization"); !strings.Contains(auth, "20261123/"+region+"/") || !strings.Contains(auth, "x-amz-content-sha256") || !strings.Contains(auth, "x-amz-security-token") {
+				t.Errorf("%s: signed %s", want, auth)
+			}
+		}
+		if r := seen[0]; r.Header.Get("X-Amz-Target") != "TrentService.Decrypt" || r.Header.Get("Content-Type") != "application/x-amz-json-1.1" {
+			t.Errorf("headers %v", r.Header)
+		}
+	}
+}
+
+func TestWhatIsTriedAgain(t *testing.T) {
+	lost := errors.New("https://secret.example/ connection reset")
+	for name, c := range map[string]struct {
+		status int
+		header string
+		body   string
+		err    error
+		calls  int
+		code   string
+	}{
+		"refused":                {400, "", `{"__type":"com.amazonaws.kms#NotFoundException"}`, nil, 1, "NotFoundException"},
+		"refused_in_the_header":  {400, "AccessDeniedException:http://x", `{"__type":"Other"}`, nil, 1, "AccessDeniedException"},
+		"refused_in_other_words": {403, "", `{"code":"InvalidSignatureException"}`, nil, 1, "InvalidSignatureException"},
+		"refused_without_words":  {404, "", `<html>`, nil, 1, "Not Found"},
+		"throttled":              {400, "", `{"__type":"ThrottlingException"}`, nil, attempts, "ThrottlingException"},
+		"broken":                 {500, "", `{"__type":"KMSInternalException"}`, nil, attempts, "KMSInternalException"},
+		"elsewhere":              {307, "", ``, nil, 1, "Temporary Redirect"},
+		"lost":                   {0, "", ``, lost, attempts, ""},
+	} {
+		calls := 0
+		client := client("cn-north-1", func(*http.Request) (*http.Response, error) {
+			calls++
+			if c.err != nil {
+				return nil, c.err
+			}
+			return answered(c.status, http.Header{"X-Amzn-Errortype": {c.header}}, c.body), nil
+		})
+		var out struct{}
+		err := client.JSON(t.Context(), kms, "Decrypt", map[string]string{"KeyId": "k"}, &out)
+		if err == nil || calls != c.calls || c.code != "" && !IsCode(err, "Other", c.code) || c.code == "" && !errors.Is(err, ErrNoAnswer) {
+			t.Errorf("%s: %v after %d calls", name, err, calls)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret.example") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	c := client("cn-north-1", func(*http.Request) (*http.Response, error) { calls++; cancel(); return nil, lost })
+	if err := c.PutObject(ctx, "b", "k", nil); err == nil || calls != 1 {
+		t.Errorf("after the caller gave up: %d calls", calls)
+	}
+}
+
+func TestAnswersAreBoundedAndNotQuoted(t *testing.T) {
+	const hush = "correct-horse"
+	c := client("cn-north-1", func(*http.Request) (*http.Response, error) {
+		return answered(200, nil, `{"Plaintext":{"`+hush+`":1}}`), nil
+	})
+	var out struct{ Plaintext []byte }
+	if err := c.JSON(t.Context(), kms, "Decrypt", nil, &out); err == nil || strings.Contains(err.Error(), hush) {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.GetObject(t.Context(), "b", "k", 5); err == nil {
+		t.Error("an object larger than the limit was read")
+	}
+	if err := c.JSON(t.Context(), kms, "Decrypt", func() {}, &out); err == nil {
+		t.Error("a function was sent")
+	}
+}
+
+// A body that is sent again must be whole again, over a real connection too.
+func TestEachAttemptIsWholeAndSigned(t *testing.T) {
+	var bodies, dates []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		bodies, dates = append(bodies, string(raw)), append(dates, r.Header.Get("X-Amz-Date"))
+		if len(bodies) < attempts {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"KeyId": "k"})
+	}))
+	defer server.Close()
+	now := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
+	c := New(Config{Region: "cn-north-1", Credentials: words, HTTP: server.Client(), Now: func() time.Time { now = now.Add(time.Second); return now },
+		Endpoint: func(string) string { return server.URL + "/" }, Pause: func(context.Context, time.Duration) error { return nil }})
+	var out struct {
+		KeyID string `json:"KeyId"`
+	}
+	if err := c.JSON(t.Context(), kms, "Decrypt", map[string]string{"a": "b"}, &out); err != nil || out.KeyID != "k" {
+		t.Fatal(out, err)
+	}
+	for i := range attempts {
+		if bodies[i] != `{"a":"b"}` || i > 0 && dates[i] == dates[i-1] {
+			t.Errorf("attempt %d: %s at %s", i, bodies[i], dates[i])
+		}
+	}
+}
+
+func TestTheRealPauseEndsWithItsCaller(t *testing.T) {
+	if err := pause(t.Context(), time.Nanosecond); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := pause(ctx, time.Hour); err == nil {
+		t.Error("it waits for nobody")
+	}
+}
