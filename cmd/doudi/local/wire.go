@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -128,7 +129,8 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
-	rails := rail.Of(bankrail.New(line))
+	// The bank counts real seconds, also where a test's clock stands still.
+	rails := rail.Of(bankrail.Paced(line, s.Table, cmp.Or(o.BankRate, world.DefaultRate), time.Now, passing))
 	merchant, err := s.addWallets(rails, o, keys, hc)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,10 @@ import (
 	"github.com/doudi-aid/doudi/shared/exchange"
 )
 
+// DefaultRate is how many transfers, and how many queries, the bank takes in one
+// second when nobody says otherwise.
+const DefaultRate = 100
+
 // Options says how the world is. Only Keys must be given (see LocalKeys).
 type Options struct {
 	Dir  string // durable state; "" keeps it in memory
@@ -40,7 +44,7 @@ type Options struct {
 	Ladder []time.Duration
 	// Hang bounds how long a "timeout" effect keeps a connection; zero is a minute.
 	Hang time.Duration
-	// Rate is the most transfers, and the most queries, in one second; zero is 100.
+	// Rate is the most transfers, and the most queries, in one second; zero is DefaultRate.
 	Rate int
 	// SingleUseCodes makes "wx:<name>" work once, as WeChat's codes do. Otherwise
 	// it stands for a fresh code of that person every time, and only
@@ -103,7 +107,7 @@ func New(o Options) (*World, error) {
 		o.Hang = time.Minute
 	}
 	if o.Rate <= 0 {
-		o.Rate = 100
+		o.Rate = DefaultRate
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -6,11 +6,14 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/pace"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/rail"
+	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // CallbackPath is where the bank sends its news. The signature covers it.
@@ -21,17 +24,38 @@ const alarm = "bank-line-refused"
 
 var form = regexp.MustCompile(`^[0-9a-z]{1,32}$`)
 
-type line struct{ client *bank.Client }
-
-// New is the rail over a client.
-func New(c *bank.Client) rail.Rail { return line{c} }
-
-func (line) Facts() rail.Facts {
-	return rail.Facts{Rail: award.Bank, Reference: form, CallbackPath: CallbackPath}
+type line struct {
+	client    *bank.Client
+	perSecond int
+	gates     map[rail.Call]*pace.Gate // none where the bank names no rate
 }
 
-// Admit is always true: the bank says itself when it is busy, and nothing is lost.
-func (line) Admit(context.Context, rail.Call) (bool, error) { return true, nil }
+// New is the rail over a client whose bank names no rate.
+func New(c *bank.Client) rail.Rail { return line{client: c} }
+
+// Paced is the rail over a client whose bank takes so many orders, and as many
+// questions, in a second from all of us together. The gates are in t. Without
+// them a burst is refused by the bank order by order, and each refusal costs
+// minutes of asking what became of it.
+func Paced(c *bank.Client, t table.Store, perSecond int, now func() time.Time, wait func(context.Context, time.Duration) error) rail.Rail {
+	return line{c, perSecond, map[rail.Call]*pace.Gate{
+		rail.Sending: pace.New(t, "bank-send", perSecond, now, wait),
+		rail.Asking:  pace.New(t, "bank-ask", perSecond, now, wait),
+	}}
+}
+
+func (l line) Facts() rail.Facts {
+	return rail.Facts{Rail: award.Bank, PerSecond: l.perSecond, Reference: form, CallbackPath: CallbackPath}
+}
+
+// Admit waits for a turn where there is a rate, and is always true where there is
+// none: the bank says itself when it is busy, and nothing is lost.
+func (l line) Admit(ctx context.Context, c rail.Call) (bool, error) {
+	if l.gates == nil {
+		return true, nil
+	}
+	return l.gates[c].Take(ctx)
+}
 
 func (l line) Encode(_ context.Context, o rail.Order) (rail.Request, error) {
 	order := bank.Order{Reference: o.Reference, AmountFen: o.AmountFen, PayeeName: o.Payee.Name, PayeeAccount: o.Payee.Account, Purpose: o.Purpose}
