@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test check lint cover bench prove load docs rules tools build deploy clean
+.PHONY: help up demo test check lint cover bench prove drill load docs rules tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: ## measure, and print the table of docs/benchmarks.md
 
 prove: ## run every schedule of crashes, lost answers, outcomes and callbacks through the payment path; REPLAY='…' runs one
 	go run ./test/prove $(if $(REPLAY),-replay '$(REPLAY)')
+
+drill: ## put known mistakes into a copy of the project and demand that the tests go red
+	scripts/drill
 
 load: ## put the whole system under every load it promises to bear, with pictures; SCALE=1 takes about an hour
 	go run ./test/load -scale $${SCALE:-0.25}

@@ -3,6 +3,7 @@ package outside_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -171,5 +172,32 @@ func TestStamp(t *testing.T) {
 	}
 	if _, err := outside.Nonce(strings.NewReader("short")); outside.ClassOf(err) != outside.Unsendable {
 		t.Error(err)
+	}
+}
+
+// What went wrong is said without what was asked: an order holds a name and an
+// account, and errors end in logs (P01, B15).
+func TestErrorsSayNothingOfTheBody(t *testing.T) {
+	t.Parallel()
+	const secret = "6222020200099887766"
+	hang := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, ok := w.(http.Hijacker); ok {
+			if conn, _, err := h.Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		}
+	}))
+	defer hang.Close()
+	for name, url := range map[string]string{"cut": hang.URL + "/" + secret, "nobody": "http://127.0.0.1:1/" + secret, "no_address": "http://" + secret + "\x7f"} {
+		_, err := outside.Caller{Deadline: 5 * time.Second}.Do(t.Context(), http.MethodPost, url, http.Header{"X-Account": {secret}}, []byte(`{"account":"`+secret+`"}`))
+		var no *outside.NoAnswer
+		if !errors.As(err, &no) {
+			t.Fatalf("%s: %T", name, err)
+		}
+		for form, text := range map[string]string{"error": err.Error(), "verbose": fmt.Sprintf("%+v", err), "go": fmt.Sprintf("%#v", err)} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s: the %s shows what was asked", name, form)
+			}
+		}
 	}
 }
