@@ -58,7 +58,7 @@ var texts = sync.OnceValues(func() ([]text, error) {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || slices.Contains(made, d.Name()) { // in a second work tree .git is a file
 			return nil
 		}
 		body, err := os.ReadFile(name)
