@@ -40,6 +40,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/document/...",
 		"shared/envelope",
 		"shared/event",
+		"shared/evidence/...",
 		"shared/firstaid",
 		"shared/fund",
 		"shared/gauge",

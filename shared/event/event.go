@@ -14,6 +14,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,6 +104,21 @@ func Key(pk, noun, id string, version int64) table.Key {
 	return table.Key{PK: pk, SK: fmt.Sprintf("%s%s#%s#%010d", Prefix, noun, id, version)}
 }
 
+// Named reads back what Key was made of; false when key is not that of an event item.
+func Named(key table.Key) (noun, id string, version int64, ok bool) {
+	rest, is := strings.CutPrefix(key.SK, Prefix)
+	noun, rest, named := strings.Cut(rest, "#")
+	i := strings.LastIndexByte(rest, '#') // an id may have some itself
+	if !is || !named || noun == "" || i < 1 {
+		return "", "", 0, false
+	}
+	version, err := strconv.ParseInt(rest[i+1:], 10, 64)
+	if id = rest[:i]; err != nil || version < 1 || Key(key.PK, noun, id, version) != key {
+		return "", "", 0, false
+	}
+	return noun, id, version, true
+}
+
 // Is reports whether key is that of an event item.
 func Is(key table.Key) bool { return strings.HasPrefix(key.SK, Prefix) }
 
@@ -114,7 +131,28 @@ func (e Event) Write() (table.Write, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event: %w", err)
 	}
-	return table.Put{Item: table.Item{Key: Key(e.PK, e.Noun, e.ID, e.Version), Version: 1, Body: body}}, nil
+	key := Key(e.PK, e.Noun, e.ID, e.Version)
+	return table.Put{Item: table.Item{Key: key, Version: 1, Body: body, Places: []table.Place{place(key, e.At)}}}, nil
+}
+
+// Shards is how many partitions of the owner index hold the events of one hour.
+const Shards = 4
+
+// Happened is the partition of the owner index that lists one shard, below
+// Shards, of the events of the hour of t, by time. With it whoever must see
+// every event finds those that the stream lost, and scans nothing.
+func Happened(t time.Time, shard int) string {
+	return fmt.Sprintf("EVENTS#%s#%d", t.UTC().Format("2006-01-02T15"), shard)
+}
+
+// Stamp is where an event of time t stands within its hour: text order is time order.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// place is where the event at key is listed by time.
+func place(key table.Key, at time.Time) table.Place {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key.PK)) // never fails
+	return table.Place{Index: table.ByOwner, PK: Happened(at, int(h.Sum32()%Shards)), SK: Stamp(at)}
 }
 
 // Decode reads an event item.
