@@ -65,9 +65,9 @@ func Routes(d Deps) []httpapi.Route {
 	open := httpapi.Options{Caller: httpapi.Anyone, MaxBody: maxForm}
 	read := httpapi.Options{Caller: httpapi.Citizen}
 	write := httpapi.Options{Caller: httpapi.Citizen, Idempotent: true, MaxBody: maxForm}
-	programs, list, picture := open, read, write
+	programs, list, looks, picture := open, read, read, write
 	programs.Query = []string{"place"}
-	list.Query = []string{"after"}
+	list.Query, looks.Query = []string{"after"}, []string{"after"}
 	picture.MaxBody = maxPicture
 	const one = " /v1/applications/{id}"
 	return []httpapi.Route{
@@ -77,6 +77,7 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("GET /v1/applications", http.StatusOK, list, d.list),
 		httpapi.JSON("GET"+one, http.StatusOK, read, d.show),
 		httpapi.JSON("GET"+one+"/card", http.StatusOK, read, d.card),
+		httpapi.JSON("GET"+one+"/readings", http.StatusOK, looks, d.readings),
 		httpapi.JSON("POST"+one+"/supplements", http.StatusOK, write, d.supplement),
 		httpapi.JSON("POST"+one+"/documents", http.StatusCreated, picture, d.document),
 		httpapi.JSON("POST"+one+"/consents", http.StatusOK, write, d.consent),

@@ -6,10 +6,8 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/reading"
 )
-
-// access names accesses in events.
-const access = "access"
 
 // denial records that somebody reached for what is not theirs: another area's
 // case, a relative's, a supervisor writing. It stands under the staff id, so
@@ -17,7 +15,7 @@ const access = "access"
 // If it cannot be written the caller hears of that instead; the door stays shut
 // either way.
 func (d Deps) denial(ctx context.Context, r denied) error {
-	w, err := event.Event{PK: "ACCESS#" + r.who.ID, Noun: access, ID: d.IDs.New(), Version: 1, Kind: "denied", At: d.Now(),
+	w, err := event.Event{PK: reading.By(r.who.ID), Noun: reading.Access, ID: d.IDs.New(), Version: 1, Kind: "denied", At: d.Now(),
 		Actor: r.who.Actor(), Reason: fault.Of(r.error).Code, Facts: event.Facts{
 			"action": string(r.action), "application": r.app.ID, "township": string(r.app.Township),
 			"policies": strings.Join(r.policies, " ")}}.Write()

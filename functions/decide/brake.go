@@ -17,7 +17,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
-	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // BrakeIn pulls a brake. Target is a rail, a programme or a staff id, and empty
@@ -271,23 +270,5 @@ func (d Deps) keepBrake(ctx context.Context, r httpapi.Request, who staff.Staff,
 // braked is the answer that a request about a brake got before; without a body
 // when it is new.
 func (d Deps) braked(ctx context.Context, id string, r httpapi.Request) (httpapi.Reply[BrakeOut], error) {
-	var none httpapi.Reply[BrakeOut]
-	page, err := d.Table.Query(ctx, table.Query{PK: brake.Partition}.Prefix(event.Prefix+brake.Noun+"#"+id+"#"))
-	if err != nil {
-		return none, err
-	}
-	for _, item := range page.Items {
-		e, err := event.Decode(item)
-		if err != nil {
-			return none, err
-		}
-		if e.Request == nil || e.Request.Key != r.RequestKey() {
-			continue
-		}
-		if e.Request.Digest != d.Blind.Ref("request", r.Digest()) {
-			return none, application.ErrReused
-		}
-		return httpapi.Again[BrakeOut](e.Request.Status, e.Request.Answer), nil
-	}
-	return none, nil
+	return answered[BrakeOut](ctx, d, brake.Partition, brake.Noun, id, r)
 }

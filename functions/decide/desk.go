@@ -17,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/staff"
@@ -93,7 +94,7 @@ func (k desk) stopped(action staff.Action) error {
 
 // fresh lists what needs a recent sign-in: the steps after which money may leave.
 var fresh = []staff.Action{staff.Approve, staff.ApprovePayee, staff.ConfirmCash, staff.ApproveThaw, staff.ApproveEnvelope,
-	staff.AskLift, staff.LiftBrake}
+	staff.AskLift, staff.LiftBrake, staff.AgreeReveal}
 
 // recent is an error when action needs a more recent sign-in than signedIn.
 func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {
@@ -183,17 +184,32 @@ func (k desk) event(next application.Application, kind string, facts event.Facts
 	return e
 }
 
-// office is the office that acts, as the citizen reads it: no names.
-func (k desk) office() string {
+// post is the post in which k acts: the first here that is held now.
+func (k desk) post() staff.Grant {
 	for _, g := range k.who.Grants {
-		if !g.Current(k.at) || !slices.Contains(k.deps.within(k.app.Township, k.at), g.Division) {
-			continue
-		}
-		if v, ok := k.deps.Tree.Find(g.Division, calendar.Today(k.at)); ok {
-			return v.Name + g.Role.Label()
+		if g.Current(k.at) && slices.Contains(k.deps.within(k.app.Township, k.at), g.Division) {
+			return g
 		}
 	}
+	return staff.Grant{}
+}
+
+// office is the office that acts, as the citizen reads it: no names.
+func (k desk) office() string {
+	g := k.post()
+	if v, ok := k.deps.Tree.Find(g.Division, calendar.Today(k.at)); ok {
+		return v.Name + g.Role.Label()
+	}
 	return ""
+}
+
+// shows has it written down, before the answer is given, that it shows particulars of k's case.
+func (k desk) shows(ctx context.Context, s httpapi.Shown, fields ...reading.Field) error {
+	s.Case, s.Role, s.Office, s.Purpose = k.app.ID, string(k.post().Role), k.office(), string(reading.PurposeOf(string(k.post().Role)))
+	for _, f := range fields {
+		s.Fields = append(s.Fields, string(f))
+	}
+	return httpapi.Show(ctx, s)
 }
 
 // note seals words that somebody typed into e.
@@ -215,5 +231,6 @@ func (d Deps) tell(ctx context.Context, err error) error {
 	if err := d.denial(ctx, *refused); err != nil {
 		return err
 	}
+	httpapi.Told(ctx)
 	return refused.error
 }

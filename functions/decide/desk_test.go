@@ -17,10 +17,12 @@ import (
 	"github.com/doudi-aid/doudi/functions/decide"
 	"github.com/doudi-aid/doudi/shared/firstaid/firstaidtest"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
+	"github.com/doudi-aid/doudi/shared/watch"
 )
 
 // The staff of Changzhou, as seeded.
@@ -123,7 +125,7 @@ func serve(o *firstaidtest.Office, change ...func(*decide.Deps)) *world {
 		c(&deps)
 	}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Now: w.Now, IDs: w.IDs,
-		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, decide.Routes(deps)...))
+		Logger: telemetry.NewLogger(io.Discard, slog.LevelError), Watch: watch.Over(w.gate, w.Now)}, decide.Routes(deps)...))
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	for _, id := range []string{clerk, clerk2, clerk3, reviewer, approver, approver2, county, finance, supervisor, auditor,
@@ -247,8 +249,10 @@ func (w *world) staff(id string) staff.Staff {
 // marks are the reasons of the accesses that one member of staff was denied.
 func (w *world) marks(id string) string {
 	var all []string
-	for _, e := range w.Events("ACCESS#" + id) {
-		all = append(all, e.Reason)
+	for _, e := range w.Events(reading.By(id)) {
+		if e.Kind == "denied" {
+			all = append(all, e.Reason)
+		}
 	}
 	return strings.Join(all, " ")
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
 // Deps is everything this function needs from the world.
@@ -37,6 +38,10 @@ type Deps struct {
 	// StepUp is how long after signing in somebody may complete what another
 	// began, so that a screen left open releases no money; 0 is for ever.
 	StepUp time.Duration
+	// RevealFor is how long particulars that two people opened may be looked at; 0
+	// takes reading.Window.
+	RevealFor time.Duration
+	Metrics   telemetry.Metrics // nil counts nothing
 }
 
 // Routes are what this function answers.
@@ -62,6 +67,10 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST"+one+"/cash-receipts", http.StatusCreated, write, with(d, askCash)),
 		httpapi.JSON("POST"+one+"/thaws", http.StatusCreated, write, with(d, askThaw)),
 		httpapi.JSON("POST"+one+"/orders/{order}/approvals", http.StatusCreated, write, with(d, completeOrder)),
+		httpapi.JSON("POST"+one+"/reveals", http.StatusCreated, write, with(d, askReveal)),
+		httpapi.JSON("GET"+one+"/reveals/{reveal}", http.StatusOK, read, with(d, seeReveal)),
+		httpapi.JSON("POST"+one+"/reveals/{reveal}/approvals", http.StatusCreated, write, with(d, agreeReveal)),
+		httpapi.JSON("POST"+one+"/reveals/{reveal}/reviews", http.StatusCreated, write, with(d, reviewReveal)),
 		httpapi.JSON("GET /v1/staff/envelopes", http.StatusOK,
 			httpapi.Options{Caller: httpapi.Staff, Query: []string{"township"}}, with(d, listEnvelopes)),
 		httpapi.JSON("POST /v1/staff/envelopes", http.StatusCreated, write, with(d, askEnvelope)),

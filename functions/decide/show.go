@@ -13,6 +13,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -171,9 +172,14 @@ func (k desk) look(ctx context.Context) (Case, error) {
 		c.People = append(c.People, Masked{role, who.Name.Masked(), who.Paper.Kind().Chinese(), who.Paper.Masked(), who.Phone.Masked()})
 	}
 	c.AccountTail, c.AccountHolder = p.Account.Tail4(), p.Holder
+	seen := []reading.Field{reading.Name, reading.Paper, reading.Phone, reading.Account, reading.Finding, reading.Notes}
 	// The story is for those who decide on it, not for those who count.
 	if len(k.who.Holds(k.at, staff.Clerk, staff.Reviewer, staff.Approver)) > 0 {
 		c.Story = p.Story.Reveal()
+		seen = append(seen, reading.Story)
+	}
+	if err := k.shows(ctx, httpapi.Shown{}, seen...); err != nil {
+		return c, err
 	}
 	if c.Findings, err = k.findings(ctx); err != nil {
 		return c, err

@@ -18,6 +18,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/order"
+	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -47,7 +48,7 @@ type Post struct {
 
 // Task is one thing that somebody must do. It holds nothing personal.
 type Task struct {
-	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice"
+	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice", "reveal"
 	Application string       `json:"application,omitempty"`
 	ID          string       `json:"id,omitempty"` // of the order, envelope, appeal or notice
 	Division    string       `json:"division"`
@@ -76,6 +77,7 @@ type HoldReason struct {
 var steps = map[staff.Action]string{
 	staff.Propose: "提出先行救助意见", staff.Approve: "审批先行救助", staff.Explain: "补充说明情况", staff.ReleaseHold: "核实并处理暂缓",
 	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
+	staff.AgreeReveal: "决定是否同意查看完整个人信息", staff.ReviewReveal: "复核查看完整个人信息有无必要",
 	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", staff.AnswerAppeal: "答复异议", staff.Call: "打电话告知本人",
 }
 
@@ -327,6 +329,19 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		t.Deadline = span(n.At, n.CallDue(), now)
 		a, err := application.Get(ctx, d.Table, n.Application)
 		return d.about(t, who, a, staff.Call, civil.DivisionCode(n.Township), nil, now), err == nil, err
+	case reading.Is(item.Key):
+		r, err := reading.Decode(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.ID, t.State, t.StateLabel = "reveal", r.ID, string(r.State(now)), r.State(now).Label()
+		step := staff.ReviewReveal
+		if r.State(now) == reading.Asked {
+			step = staff.AgreeReveal
+		}
+		t.Deadline = span(r.Asked.At, r.Due(), now)
+		a, err := application.Get(ctx, d.Table, r.Application)
+		return d.about(t, who, a, step, r.Division, r.Earlier(), now), err == nil, err
 	case envelope.Is(item.Key):
 		e, err := envelope.Decode(item)
 		if err != nil {

@@ -51,6 +51,8 @@ type World struct {
 	Metrics  telemetry.Metrics
 	HTTP     *http.Client // to the outside
 	AWS      *awscall.Client
+	// Watch writes down who looks; watch.Over. Where staff ask, it must be set.
+	Watch httpapi.Watch
 }
 
 // Main runs a function: run builds its Deps and starts it, and does not return
@@ -140,7 +142,7 @@ func (w *World) Sessions() *session.Store { return session.NewStore(w.Table, ran
 
 // API is what serves routes.
 func (w *World) API(routes []httpapi.Route) http.Handler {
-	return httpapi.New(httpapi.Config{Sessions: w.Sessions(), Now: w.Now, IDs: w.IDs, Logger: w.Log, Metrics: w.Metrics,
+	return httpapi.New(httpapi.Config{Sessions: w.Sessions(), Now: w.Now, IDs: w.IDs, Logger: w.Log, Metrics: w.Metrics, Watch: w.Watch,
 		Limiter: httpapi.NewMemoryLimiter(httpapi.Limits{}, w.Now)}, routes...)
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
@@ -57,6 +58,9 @@ const (
 	staff   = "staff-token"
 )
 
+// unwatched is the watch of tests that are about something else.
+func unwatched(context.Context, httpapi.Request, []httpapi.Shown, *fault.Error) error { return nil }
+
 func newWorld(t *testing.T, limiter httpapi.Limiter, routes ...httpapi.Route) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), sessions: map[string]session.Session{
@@ -68,6 +72,7 @@ func newWorld(t *testing.T, limiter httpapi.Limiter, routes ...httpapi.Route) *w
 		Sessions: w, IDs: ident.Random(), Limiter: limiter,
 		Now:    func() time.Time { return w.now },
 		Logger: telemetry.NewLogger(w, slog.LevelDebug),
+		Watch: unwatched,
 	}
 	server := httptest.NewServer(httpapi.New(cfg, routes...))
 	t.Cleanup(server.Close)

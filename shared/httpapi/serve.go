@@ -47,6 +47,8 @@ type Config struct {
 	// number. One more is told to come back, because a server that takes
 	// everything finishes nothing in time. A Lambda function has one at once anyway.
 	AtOnce int
+	// Watch sees what answers to staff show. It may be nil where staff ask nothing.
+	Watch Watch
 }
 
 // DefaultDocs is where problem codes are explained.
@@ -78,7 +80,7 @@ func New(cfg Config, routes ...Route) http.Handler {
 		a.busy = make(chan struct{}, cfg.AtOnce)
 	}
 	for _, r := range routes {
-		if err := r.check(cfg.Sessions != nil); err != nil {
+		if err := r.check(cfg.Sessions != nil, cfg.Watch != nil); err != nil {
 			panic(err)
 		}
 		if r.Options.MaxBody == 0 {
@@ -89,7 +91,7 @@ func New(cfg Config, routes ...Route) http.Handler {
 	return a
 }
 
-func (r Route) check(sessions bool) error {
+func (r Route) check(sessions, watch bool) error {
 	o, method := r.Options, r.method()
 	needsSession := o.Caller == Citizen || o.Caller == Staff || o.Caller == SignedIn
 	switch {
@@ -99,6 +101,9 @@ func (r Route) check(sessions bool) error {
 		return fmt.Errorf("httpapi: %q: names no caller", r.Pattern)
 	case needsSession && !sessions:
 		return fmt.Errorf("httpapi: %q: needs sessions", r.Pattern)
+	case question(method) && o.Caller == Staff && !watch:
+		// Who looks is written down (L06, law art. 70), whoever wrote the route.
+		return fmt.Errorf("httpapi: %q: staff look here and nobody watches: set Config.Watch, to watch.Over", r.Pattern)
 	case o.Idempotent && !needsSession:
 		// Without a principal in the key, whoever guesses it reads another's answer.
 		return fmt.Errorf("httpapi: %q: idempotent without a session", r.Pattern)
@@ -119,6 +124,9 @@ func (r Route) method() string {
 func bodyless(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodDelete
 }
+
+// question reports whether a method only looks.
+func question(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // ServeHTTP finds the route. Paths that no route has are never logged: a
 // mistyped one may hold somebody's number.
@@ -250,12 +258,16 @@ func (x *exchange) run() (answer, error) {
 			return answer{}, err
 		}
 	}
-	ctx := telemetry.WithTrace(x.r.Context(), x.id)
+	seen := &sight{}
+	ctx := context.WithValue(telemetry.WithTrace(x.r.Context(), x.id), sightKey{}, seen)
 	ans, err := x.route.serve(ctx, req, x.r.Header)
-	if err == nil && (ans.status < 200 || ans.status > 599) {
+	if err = x.a.watched(ctx, req, question(x.r.Method), seen, err); err != nil {
+		return answer{}, err
+	}
+	if ans.status < 200 || ans.status > 599 {
 		return answer{}, fmt.Errorf("httpapi: %s answered with status %d", x.route.Pattern, ans.status)
 	}
-	return ans, err
+	return ans, nil
 }
 
 // query refuses every parameter that is not named (X111), and tokens by name,

@@ -29,7 +29,7 @@ func TestX084X085X088OverTheWire(t *testing.T) {
 	type opened struct {
 		Token string `json:"token"`
 	}
-	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: sessions, Now: func() time.Time { return now }, IDs: ident.Random(), Logger: slog.New(slog.DiscardHandler)},
+	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: sessions, Now: func() time.Time { return now }, IDs: ident.Random(), Logger: slog.New(slog.DiscardHandler), Watch: unwatched},
 		httpapi.JSON("POST /v1/staff/sessions", 201, httpapi.Options{Caller: httpapi.Anyone}, func(ctx context.Context, c httpapi.Call[httpapi.None]) (opened, error) {
 			token, err := sessions.Open(ctx, session.Opening{Principal: clerk, TTL: time.Hour, Previous: c.Token.Reveal()})
 			return opened{token}, err
@@ -82,7 +82,7 @@ func (down) Find(context.Context, string) (session.Session, error) {
 
 func TestNobodyIsLetInWhenSessionsAreDown(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: down{}, Now: time.Now, IDs: ident.Random(), Logger: slog.New(slog.DiscardHandler)}, grants()...))
+	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: down{}, Now: time.Now, IDs: ident.Random(), Logger: slog.New(slog.DiscardHandler), Watch: unwatched}, grants()...))
 	t.Cleanup(server.Close)
 	w := &world{t: t, url: server.URL}
 	if r := w.call("GET", "/v1/grants", citizen, ""); r.status != 503 || r.header.Get("Retry-After") != "2" {
@@ -94,7 +94,7 @@ func TestNobodyIsLetInWhenSessionsAreDown(t *testing.T) {
 func TestTheAdapterChangesNoAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	cfg := httpapi.Config{Sessions: w, Now: time.Now, IDs: ident.NewSource(zeros{}), Logger: slog.New(slog.DiscardHandler)}
+	cfg := httpapi.Config{Sessions: w, Now: time.Now, IDs: ident.NewSource(zeros{}), Logger: slog.New(slog.DiscardHandler), Watch: unwatched}
 	handler := httpapi.New(cfg, grants()...)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

@@ -39,11 +39,12 @@ const (
 	Confirm       Kind = "confirm"        // 请本人确认收款
 	Upheld        Kind = "appeal_upheld"  // 异议已答复：维持原决定
 	Reopened      Kind = "reopened"       // 异议成立：重新办理
+	Revealed      Kind = "revealed"       // 经两人同意查看完整个人信息
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened}
+	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened, Revealed}
 }
 
 // Channel is a way to reach a person.

@@ -50,6 +50,10 @@ const (
 	SecondBrake     Action = "second_brake"
 	AskLift         Action = "ask_lift"
 	LiftBrake       Action = "lift_brake"
+	AskReveal       Action = "ask_reveal"
+	AgreeReveal     Action = "agree_reveal"
+	ReadReveal      Action = "read_reveal"
+	ReviewReveal    Action = "review_reveal"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -63,6 +67,7 @@ const (
 	MovesMoney    Group = "moves_money"    // lets money come nearer to leaving
 	OnPayment     Group = "on_payment"     // is about a payment already decided
 	Brakes        Group = "brakes"         // stops or frees money, which supervisors may too
+	Glass         Group = "glass"          // opens particulars, which supervisors may too
 )
 
 // groups says which groups each action is in.
@@ -94,13 +99,18 @@ var groups = map[Action][]Group{
 	SecondBrake:     {Brakes, SecondStep},
 	AskLift:         {Brakes, SecondStep},
 	LiftBrake:       {Brakes, SecondStep},
+	AskReveal:       {Glass, OnApplication},
+	AgreeReveal:     {Glass, OnApplication, SecondStep},
+	ReadReveal:      {Glass, OnApplication},
+	ReviewReveal:    {Glass, OnApplication, SecondStep},
 }
 
 // Actions lists every action.
 func Actions() []Action {
 	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
 		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal,
-		ListBrakes, PullBrake, SecondBrake, AskLift, LiftBrake}
+		ListBrakes, PullBrake, SecondBrake, AskLift, LiftBrake,
+		AskReveal, AgreeReveal, ReadReveal, ReviewReveal}
 }
 
 // Request is one question: may Staff do Action here and now?

@@ -34,6 +34,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/sms"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/telemetry"
+	"github.com/doudi-aid/doudi/shared/watch"
 	"github.com/doudi-aid/doudi/shared/wxapp"
 )
 
@@ -141,7 +142,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
-			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp}),
+			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 	)
 	if err := sameRoutes(t, routes); err != nil {
@@ -172,7 +173,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			return nil, err
 		}
 	}
-	return httpapi.New(httpapi.Config{Sessions: s.sessions, Now: s.now, IDs: s.ids, Logger: s.log, Metrics: s.metrics,
+	return httpapi.New(httpapi.Config{Sessions: s.sessions, Now: s.now, IDs: s.ids, Logger: s.log, Metrics: s.metrics, Watch: watch.Over(s.Table, s.now),
 		Limiter: httpapi.NewMemoryLimiter(o.Limits, s.now), AtOnce: atOnce}, routes...), nil
 }
 
