@@ -56,7 +56,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/work",
 	}, " ")},
 	{"line", "shared/rail/bankrail shared/rail/wxpayrail"}, // a client in the words of the nouns
-	{"watch", "shared/watch"}, // what the API shows, told to the record
+	{"watch", "shared/watch"},                              // what the API shows, told to the record
 	{"function", "functions/*"},
 	{"wiring", "functions/*/lambda shared/deployed/... cmd/... scripts/..."},
 	{"document", "docs/..."},

@@ -72,7 +72,7 @@ func newWorld(t *testing.T, limiter httpapi.Limiter, routes ...httpapi.Route) *w
 		Sessions: w, IDs: ident.Random(), Limiter: limiter,
 		Now:    func() time.Time { return w.now },
 		Logger: telemetry.NewLogger(w, slog.LevelDebug),
-		Watch: unwatched,
+		Watch:  unwatched,
 	}
 	server := httptest.NewServer(httpapi.New(cfg, routes...))
 	t.Cleanup(server.Close)
