@@ -78,7 +78,7 @@ func openKeys() (*dynamo.Store, *kmskeys.Keys, error) {
 	at := os.Getenv("AWS_ENDPOINT_URL_KMS")
 	calls := awscall.New(awscall.Config{Region: region, Credentials: credentials, HTTP: awshttp.NewBuildableClient(), Now: time.Now,
 		Endpoint: func(string) string { return at }})
-	return t, kmskeys.New(calls, t, key, time.Now), nil
+	return t, kmskeys.New(calls, t, key, seal.AES256GCM, time.Now), nil
 }
 
 // rotate is "doudi rotate": a new version of the key that people and accounts are

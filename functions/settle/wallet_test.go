@@ -86,7 +86,7 @@ func openWallet(t *testing.T, fate *Fate, scenario string) *wallet {
 
 func blind(t *testing.T) *seal.Blind {
 	t.Helper()
-	key, err := seal.NewBlindKey(1, bytes.Repeat([]byte{7}, seal.KeyBytes))
+	key, err := seal.NewBlindKey(1, bytes.Repeat([]byte{7}, seal.BlindKeyBytes))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -540,8 +540,8 @@ func TestKinAndReleaseAreAsked(t *testing.T) {
 func TestDeclaredKinAreFoundAcrossARotation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "")
-	first, err1 := seal.NewBlindKey(1, bytes.Repeat([]byte{1}, seal.KeyBytes))
-	second, err2 := seal.NewBlindKey(2, bytes.Repeat([]byte{2}, seal.KeyBytes))
+	first, err1 := seal.NewBlindKey(1, bytes.Repeat([]byte{1}, seal.BlindKeyBytes))
+	second, err2 := seal.NewBlindKey(2, bytes.Repeat([]byte{2}, seal.BlindKeyBytes))
 	old, err3 := seal.NewBlind(first)
 	both, err4 := seal.NewBlind(first, second)
 	if err := errors.Join(err1, err2, err3, err4); err != nil {

@@ -127,11 +127,17 @@ func (w *World) Keys(ctx context.Context) (*seal.Box, *seal.Blind, error) {
 }
 
 func (w *World) keys() (*kmskeys.Keys, error) {
-	arn := w.Settings.Text("DOUDI_SEAL_KEY")
+	arn, alg := w.Settings.Text("DOUDI_SEAL_KEY"), seal.AES256GCM
+	if w.Settings.Has("DOUDI_SEAL_ALGORITHM") {
+		var err error
+		if alg, err = seal.ParseAlgorithm(w.Settings.Text("DOUDI_SEAL_ALGORITHM")); err != nil {
+			w.Settings.Problem("DOUDI_SEAL_ALGORITHM", "must be AES-256-GCM or SM4-GCM")
+		}
+	}
 	if err := w.Settings.Err(); err != nil {
 		return nil, err
 	}
-	return kmskeys.New(w.AWS, w.Table, arn, w.Now), nil
+	return kmskeys.New(w.AWS, w.Table, arn, alg, w.Now), nil
 }
 
 // Fen is an amount among the settings, at least 0.

@@ -23,9 +23,12 @@ type BlindKey struct {
 	secret  []byte
 }
 
-// NewBlindKey makes version (1 and up) with KeyBytes of secret.
+// BlindKeyBytes is the length of a blind key, that of the digest it makes.
+const BlindKeyBytes = 32
+
+// NewBlindKey makes version (1 and up) with BlindKeyBytes of secret.
 func NewBlindKey(version int, secret []byte) (BlindKey, error) {
-	if version < 1 || len(secret) != KeyBytes {
+	if version < 1 || len(secret) != BlindKeyBytes {
 		return BlindKey{}, fmt.Errorf("seal: blind key version or secret is out of range")
 	}
 	return BlindKey{version, slices.Clone(secret)}, nil

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -21,6 +22,7 @@ import (
 type KeyFile struct {
 	path string
 	ids  *ident.Source
+	alg  Algorithm // of keys that are made from now on
 
 	turn sync.Mutex // one rotation at a time, or the second forgets the first's key
 	mu   sync.RWMutex
@@ -37,9 +39,11 @@ type keyForm struct {
 	Blind   []blindForm `json:"blind"`
 }
 
+// A data key without an algorithm was made when there was only AES-256-GCM.
 type dataForm struct {
-	ID     string `json:"id"`
-	Secret []byte `json:"secret"`
+	ID     string    `json:"id"`
+	Alg    Algorithm `json:"alg,omitempty"`
+	Secret []byte    `json:"secret"`
 }
 
 type blindForm struct {
@@ -50,7 +54,7 @@ type blindForm struct {
 // OpenKeyFile reads the keys at path, making them first when there is no file.
 // It refuses a file that anybody but its owner may read (ErrKeyFile).
 func OpenKeyFile(path string, ids *ident.Source) (*KeyFile, error) {
-	f := &KeyFile{path: path, ids: ids}
+	f := &KeyFile{path: path, ids: ids, alg: AES256GCM}
 	form, err := readKeys(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if form, err = f.grow(keyForm{Version: 1}, true, true); err != nil {
@@ -102,6 +106,14 @@ func (f *KeyFile) Blind() *Blind {
 // Rotate adds a data key, which seals from now on. What older keys sealed still opens.
 func (f *KeyFile) Rotate() error { return f.add(true, false) }
 
+// RotateTo is Rotate to a key of another algorithm; later keys are of it too.
+func (f *KeyFile) RotateTo(alg Algorithm) error {
+	f.turn.Lock()
+	f.alg = alg
+	f.turn.Unlock()
+	return f.Rotate()
+}
+
 // RotateBlind adds a version of the blind key. Older versions stay live.
 func (f *KeyFile) RotateBlind() error { return f.add(false, true) }
 
@@ -125,20 +137,20 @@ func (f *KeyFile) add(data, blind bool) error {
 
 // grow is form with a fresh data key, blind key or both.
 func (f *KeyFile) grow(form keyForm, data, blind bool) (keyForm, error) {
-	secret := func() ([]byte, error) {
-		b := make([]byte, KeyBytes)
+	secret := func(n int) ([]byte, error) {
+		b := make([]byte, n)
 		_, err := io.ReadFull(rand.Reader, b)
 		return b, err
 	}
 	if data {
-		s, err := secret()
+		s, err := secret(f.alg.KeyBytes())
 		if err != nil {
 			return form, fmt.Errorf("seal: no randomness: %w", err)
 		}
-		form.Data = append(form.Data[:len(form.Data):len(form.Data)], dataForm{f.ids.New(), s})
+		form.Data = append(form.Data[:len(form.Data):len(form.Data)], dataForm{f.ids.New(), f.alg, s})
 	}
 	if blind {
-		s, err := secret()
+		s, err := secret(BlindKeyBytes)
 		if err != nil {
 			return form, fmt.Errorf("seal: no randomness: %w", err)
 		}
@@ -153,7 +165,7 @@ func (f *KeyFile) use(form keyForm) error {
 	}
 	keys := map[string]Key{}
 	for _, d := range form.Data {
-		key, err := NewKey(d.ID, d.Secret)
+		key, err := NewKey(d.ID, cmp.Or(d.Alg, AES256GCM), d.Secret)
 		if err != nil {
 			return ErrKeyFile.Because(err)
 		}

@@ -12,21 +12,53 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"github.com/emmansun/gmsm/sm4"
 )
 
-// Algorithm is how a key seals. It is a byte of every envelope, so that SM4-GCM
-// can take its place where the rules ask for it.
+// Algorithm is how a key seals. It is a byte of every envelope and stands beside
+// every stored key, so that a region changes it from one key to the next and what
+// was sealed before still opens.
 type Algorithm byte
 
-// AES256GCM is AES-256 in Galois/Counter Mode (NIST SP 800-38D) with a random
-// 96-bit nonce and a 128-bit tag.
-const AES256GCM Algorithm = 1
+// The algorithms: a block cipher in Galois/Counter Mode (NIST SP 800-38D) with a
+// random 96-bit nonce and a 128-bit tag.
+const (
+	// AES256GCM takes keys of 32 bytes.
+	AES256GCM Algorithm = 1
+	// SM4GCM (GB/T 32907-2016, RFC 8998) takes keys of 16 bytes: commercial
+	// cryptography where its use is asked for (商用密码管理条例 art. 41).
+	SM4GCM Algorithm = 2
+)
+
+// ciphers say what each algorithm is made of.
+var ciphers = map[Algorithm]struct {
+	name  string
+	bytes int
+	block func([]byte) (cipher.Block, error)
+}{
+	AES256GCM: {"AES-256-GCM", 32, aes.NewCipher},
+	SM4GCM:    {"SM4-GCM", 16, sm4.NewCipher},
+}
+
+// ParseAlgorithm reads a name: "AES-256-GCM" or "SM4-GCM".
+func ParseAlgorithm(name string) (Algorithm, error) {
+	for a, c := range ciphers {
+		if c.name == name {
+			return a, nil
+		}
+	}
+	return 0, fmt.Errorf("seal: %q is no algorithm; there are AES-256-GCM and SM4-GCM", name)
+}
+
+// String is the algorithm's name.
+func (a Algorithm) String() string { return ciphers[a].name }
+
+// KeyBytes is the length of the algorithm's keys; 0 for one that is not known.
+func (a Algorithm) KeyBytes() int { return ciphers[a].bytes }
 
 // Place is where a sealed field is kept.
 type Place struct{ Table, PK, SK, Field string }
-
-// KeyBytes is the length of a data key.
-const KeyBytes = 32
 
 // Key is one data key, ready for use. It prints as its id.
 type Key struct {
@@ -35,12 +67,17 @@ type Key struct {
 	aead cipher.AEAD
 }
 
-// NewKey makes a key of 1 to 64 characters of id and KeyBytes of secret.
-func NewKey(id string, secret []byte) (Key, error) {
-	if id == "" || len(id) > 64 || len(secret) != KeyBytes {
+// NewKey makes a key of 1 to 64 characters of id and the algorithm's KeyBytes of
+// secret.
+func NewKey(id string, alg Algorithm, secret []byte) (Key, error) {
+	c, known := ciphers[alg]
+	if !known {
+		return Key{}, fmt.Errorf("seal: no algorithm %d", alg)
+	}
+	if id == "" || len(id) > 64 || len(secret) != c.bytes {
 		return Key{}, fmt.Errorf("seal: key id or secret of the wrong length")
 	}
-	block, err := aes.NewCipher(secret)
+	block, err := c.block(secret)
 	if err != nil {
 		return Key{}, fmt.Errorf("seal: %w", err)
 	}
@@ -48,7 +85,7 @@ func NewKey(id string, secret []byte) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("seal: %w", err)
 	}
-	return Key{id, AES256GCM, aead}, nil
+	return Key{id, alg, aead}, nil
 }
 
 // ID names the key in envelopes.
@@ -106,7 +143,7 @@ func (b *Box) Seal(ctx context.Context, at Place, plain []byte) ([]byte, error) 
 
 // Open is what Seal was given, or ErrOpen.
 func (b *Box) Open(ctx context.Context, at Place, sealed []byte) ([]byte, error) {
-	if len(sealed) < 3 || sealed[0] != envelope || Algorithm(sealed[1]) != AES256GCM {
+	if len(sealed) < 3 || sealed[0] != envelope {
 		return nil, ErrOpen
 	}
 	head := 3 + int(sealed[2])

@@ -124,8 +124,8 @@ func (s swapped) ByID(context.Context, string) (seal.Key, error) { return s.Key,
 
 func TestKeyIDIsBound(t *testing.T) {
 	t.Parallel()
-	secret := make([]byte, seal.KeyBytes)
-	a, err := seal.NewKey("a", secret)
+	secret := make([]byte, seal.AES256GCM.KeyBytes())
+	a, err := seal.NewKey("a", seal.AES256GCM, secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +135,11 @@ func TestKeyIDIsBound(t *testing.T) {
 		t.Errorf("the envelope opened under another key's name: %v", err)
 	}
 	for _, bad := range []struct {
-		id string
-		n  int
-	}{{"", 32}, {"a", 16}, {strings.Repeat("a", 65), 32}} {
-		if _, err := seal.NewKey(bad.id, make([]byte, bad.n)); err == nil {
+		id  string
+		alg seal.Algorithm
+		n   int
+	}{{"", seal.AES256GCM, 32}, {"a", seal.AES256GCM, 16}, {"a", seal.SM4GCM, 32}, {"a", 0, 32}, {"a", 3, 16}, {strings.Repeat("a", 65), seal.AES256GCM, 32}} {
+		if _, err := seal.NewKey(bad.id, bad.alg, make([]byte, bad.n)); err == nil {
 			t.Errorf("key %v was made", bad)
 		}
 	}
@@ -196,7 +197,7 @@ func TestBlindReferences(t *testing.T) {
 	if strangers.Blind().Ref("person", canary) == ref {
 		t.Error("the reference is not keyed (X117)")
 	}
-	one, _ := seal.NewBlindKey(1, make([]byte, seal.KeyBytes))
+	one, _ := seal.NewBlindKey(1, make([]byte, seal.BlindKeyBytes))
 	if _, err := seal.NewBlind(one, one); err == nil {
 		t.Error("one version twice")
 	}

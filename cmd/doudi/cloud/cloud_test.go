@@ -58,7 +58,7 @@ func TestKeysLastInTheDirectory(t *testing.T) {
 	dir, stored := t.TempDir(), embedded.Memory()
 	place := seal.Place{Table: "doudi", PK: "APP#1", SK: "A", Field: "name"}
 	open := func(dir string) (*seal.Box, *seal.Blind) {
-		keys := kmskeys.New(calls(serve(t, dir, nil)), stored, SealKey, time.Now)
+		keys := kmskeys.New(calls(serve(t, dir, nil)), stored, SealKey, seal.AES256GCM, time.Now)
 		blind, err := keys.Blind(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestKeysLastInTheDirectory(t *testing.T) {
 	if blind.Ref("a", "b") != same.Ref("a", "b") {
 		t.Error("after a restart nobody is found any more")
 	}
-	if _, err := kmskeys.New(calls(serve(t, t.TempDir(), nil)), stored, SealKey, time.Now).Blind(t.Context()); err == nil {
+	if _, err := kmskeys.New(calls(serve(t, t.TempDir(), nil)), stored, SealKey, seal.AES256GCM, time.Now).Blind(t.Context()); err == nil {
 		t.Error("another master key opened what was wrapped by this one")
 	}
 }

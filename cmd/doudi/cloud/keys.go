@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -45,6 +46,7 @@ func openMaster(dir string) (*master, error) {
 type dataKeyIn struct {
 	KeyID   string            `json:"KeyId"`
 	Spec    string            `json:"KeySpec"`
+	Bytes   int               `json:"NumberOfBytes"`
 	Purpose map[string]string `json:"EncryptionContext"`
 }
 
@@ -58,10 +60,10 @@ func (m *master) generateDataKey(in dataKeyIn) (dataKey, error) {
 	if in.KeyID != SealKey {
 		return dataKey{}, &awsError{"NotFoundException", "Key '" + in.KeyID + "' does not exist"}
 	}
-	if in.Spec != "AES_256" {
-		return dataKey{}, &awsError{"ValidationException", "KeySpec must be AES_256"}
+	if (in.Spec == "AES_256") == (in.Bytes != 0) || in.Bytes < 0 || in.Bytes > 1024 {
+		return dataKey{}, &awsError{"ValidationException", "either KeySpec AES_256 or NumberOfBytes from 1 to 1024"}
 	}
-	plain, nonce := make([]byte, 32), make([]byte, m.gcm.NonceSize())
+	plain, nonce := make([]byte, cmp.Or(in.Bytes, 32)), make([]byte, m.gcm.NonceSize())
 	_, err1 := rand.Read(plain)
 	_, err2 := rand.Read(nonce)
 	purpose, err3 := json.Marshal(in.Purpose) // in the order of its keys

@@ -212,7 +212,7 @@ func (s *System) openTable(ctx context.Context, endpoint string, ids *ident.Sour
 func keys(ctx context.Context, at string, t table.Store) (*seal.Box, *seal.Blind, error) {
 	calls := awscall.New(awscall.Config{Region: cloud.Region, Credentials: words, HTTP: awshttp.NewBuildableClient(), Now: time.Now,
 		Endpoint: func(string) string { return at }})
-	k := kmskeys.New(calls, t, cloud.SealKey, time.Now)
+	k := kmskeys.New(calls, t, cloud.SealKey, seal.AES256GCM, time.Now)
 	blind, err := k.Blind(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("shipped: the table's keys are not those of this data directory: %w", err)

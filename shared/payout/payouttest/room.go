@@ -90,7 +90,7 @@ func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 	for _, o := range opts {
 		o(&set)
 	}
-	key, err := seal.NewKey("k1", bytes.Repeat([]byte{7}, seal.KeyBytes))
+	key, err := seal.NewKey("k1", seal.AES256GCM, bytes.Repeat([]byte{7}, seal.AES256GCM.KeyBytes()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package kmskeys
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,7 @@ type Keys struct {
 	kms   *awscall.Client
 	table table.Store
 	arn   string
+	alg   seal.Algorithm // of data keys that are made from now on
 	now   func() time.Time
 	one   singleflight.Group
 
@@ -58,12 +60,14 @@ type entry struct {
 }
 
 type wrapped struct {
-	Key []byte `json:"key"` // as KMS gave it
+	Key []byte         `json:"key"`           // as KMS gave it
+	Alg seal.Algorithm `json:"alg,omitempty"` // of a data key; none is AES-256-GCM, which was the only one
 }
 
-// New keeps keys in t, wrapped by the KMS key arn.
-func New(k *awscall.Client, t table.Store, arn string, now func() time.Time) *Keys {
-	return &Keys{kms: k, table: t, arn: arn, now: now, cached: map[string]entry{}}
+// New keeps keys in t, wrapped by the KMS key arn. Data keys that are made from
+// now on are of alg; those that are stored keep theirs.
+func New(k *awscall.Client, t table.Store, arn string, alg seal.Algorithm, now func() time.Time) *Keys {
+	return &Keys{kms: k, table: t, arn: arn, alg: alg, now: now, cached: map[string]entry{}}
 }
 
 func dataKey(id string) table.Key { return table.Key{PK: "DATAKEY#" + id, SK: "DATAKEY"} }
@@ -103,12 +107,12 @@ func (k *Keys) get(ctx context.Context, id string, create bool) (seal.Key, error
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	v, err, _ := k.one.Do(fmt.Sprint(id, create), func() (any, error) {
-		secret, err := k.unwrapped(ctx, dataKey(id), create)
+		alg, secret, err := k.unwrapped(ctx, dataKey(id), create)
 		if err != nil {
 			return nil, err
 		}
 		defer clear(secret)
-		key, err := seal.NewKey(id, secret)
+		key, err := seal.NewKey(id, alg, secret)
 		if err != nil {
 			return nil, seal.ErrKey.Because(err)
 		}
@@ -134,40 +138,42 @@ func (k *Keys) keep(id string, key seal.Key) {
 	k.cached[id] = entry{key, now.Add(CacheFor)}
 }
 
-// unwrapped is the secret stored at key, which is made when there is none and
+// unwrapped is the data key stored at key, which is made when there is none and
 // create is set. Of two processes that make it at once the first to store wins,
 // and both use what is stored. If we die before storing, nothing was sealed yet.
-func (k *Keys) unwrapped(ctx context.Context, at table.Key, create bool) ([]byte, error) {
+func (k *Keys) unwrapped(ctx context.Context, at table.Key, create bool) (seal.Algorithm, []byte, error) {
 	it, found, err := k.table.Get(ctx, at)
 	if err != nil {
-		return nil, seal.ErrKey.Because(err)
+		return 0, nil, seal.ErrKey.Because(err)
 	}
 	if !found && create {
-		if err := k.create(ctx, at); err != nil {
-			return nil, err
+		if err := k.create(ctx, at, k.alg); err != nil {
+			return 0, nil, err
 		}
 		it, found, err = k.table.Get(ctx, at)
 		if err != nil {
-			return nil, seal.ErrKey.Because(err)
+			return 0, nil, seal.ErrKey.Because(err)
 		}
 	}
 	if !found {
-		return nil, seal.ErrKey
+		return 0, nil, seal.ErrKey
 	}
 	return k.unwrap(ctx, it)
 }
 
-func (k *Keys) create(ctx context.Context, at table.Key) error {
+// create wraps and stores a fresh secret of alg; 0 for a blind key, which is of
+// none.
+func (k *Keys) create(ctx context.Context, at table.Key, alg seal.Algorithm) error {
 	var out struct {
 		Plaintext      []byte
 		CiphertextBlob []byte
 	}
-	err := k.kms.JSON(ctx, service, "GenerateDataKey", map[string]any{"KeyId": k.arn, "KeySpec": "AES_256", "EncryptionContext": purpose(at)}, &out)
+	err := k.kms.JSON(ctx, service, "GenerateDataKey", map[string]any{"KeyId": k.arn, "NumberOfBytes": cmp.Or(alg.KeyBytes(), seal.BlindKeyBytes), "EncryptionContext": purpose(at)}, &out)
 	if err != nil {
 		return seal.ErrKey.Because(err)
 	}
 	clear(out.Plaintext) // what counts is what gets stored
-	body, err := json.Marshal(wrapped{out.CiphertextBlob})
+	body, err := json.Marshal(wrapped{out.CiphertextBlob, alg})
 	if err != nil {
 		return seal.ErrKey.Because(err)
 	}
@@ -181,21 +187,21 @@ func (k *Keys) create(ctx context.Context, at table.Key) error {
 	return nil
 }
 
-func (k *Keys) unwrap(ctx context.Context, it table.Item) ([]byte, error) {
+func (k *Keys) unwrap(ctx context.Context, it table.Item) (seal.Algorithm, []byte, error) {
 	var w wrapped
 	if err := json.Unmarshal(it.Body, &w); err != nil {
-		return nil, ErrForeign
+		return 0, nil, ErrForeign
 	}
 	// Naming the KMS key refuses secrets wrapped by a key of somebody else's.
 	var out struct{ Plaintext []byte }
 	err := k.kms.JSON(ctx, service, "Decrypt", map[string]any{"CiphertextBlob": w.Key, "KeyId": k.arn, "EncryptionContext": purpose(it.Key)}, &out)
 	if awscall.IsCode(err, "InvalidCiphertextException") {
-		return nil, ErrForeign.Because(err)
+		return 0, nil, ErrForeign.Because(err)
 	}
 	if err != nil {
-		return nil, seal.ErrKey.Because(err)
+		return 0, nil, seal.ErrKey.Because(err)
 	}
-	return out.Plaintext, nil
+	return cmp.Or(w.Alg, seal.AES256GCM), out.Plaintext, nil
 }
 
 // purpose binds a wrapped key to its place: moved to another, it does not unwrap.
@@ -213,7 +219,7 @@ func (k *Keys) Blind(ctx context.Context) (*seal.Blind, error) {
 		return nil, err
 	}
 	if len(items) == 0 {
-		if err := k.create(ctx, blindKey(1)); err != nil {
+		if err := k.create(ctx, blindKey(1), 0); err != nil {
 			return nil, err
 		}
 		if items, err = k.blinds(ctx); err != nil {
@@ -226,7 +232,7 @@ func (k *Keys) Blind(ctx context.Context) (*seal.Blind, error) {
 			// A version left out would let whoever is filed under it in again.
 			return nil, ErrForeign
 		}
-		secret, err := k.unwrap(ctx, it)
+		_, secret, err := k.unwrap(ctx, it)
 		if err != nil {
 			return nil, err
 		}
@@ -252,7 +258,7 @@ func (k *Keys) RotateBlind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return k.create(ctx, blindKey(len(items)+1))
+	return k.create(ctx, blindKey(len(items)+1), 0)
 }
 
 func (k *Keys) blinds(ctx context.Context) ([]table.Item, error) {

@@ -61,7 +61,7 @@ func (s *keyService) setShut(v bool) {
 func (s *keyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		KeyID             string `json:"KeyId"`
-		KeySpec           string
+		NumberOfBytes     int
 		CiphertextBlob    []byte
 		EncryptionContext map[string]string
 	}
@@ -80,8 +80,8 @@ func (s *keyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case shut || in.KeyID != arn:
 		fail("DisabledException")
-	case op == "GenerateDataKey" && in.KeySpec == "AES_256":
-		plain, nonce := make([]byte, 32), make([]byte, 12)
+	case op == "GenerateDataKey" && in.NumberOfBytes > 0:
+		plain, nonce := make([]byte, in.NumberOfBytes), make([]byte, 12)
 		_, _ = rand.Read(plain)
 		_, _ = rand.Read(nonce)
 		_ = json.NewEncoder(w).Encode(map[string]any{"KeyId": arn, "Plaintext": plain, "CiphertextBlob": s.aead.Seal(nonce, nonce, plain, bound)})
@@ -130,7 +130,7 @@ func newRig(t *testing.T) *rig {
 
 // process is the keys as one more process sees them.
 func (r *rig) process() *kmskeys.Keys {
-	return kmskeys.New(r.client, r.table, arn, func() time.Time { return r.now })
+	return kmskeys.New(r.client, r.table, arn, seal.AES256GCM, func() time.Time { return r.now })
 }
 
 func (r *rig) seal(k *kmskeys.Keys) []byte {
@@ -312,7 +312,7 @@ func TestBlindRotation(t *testing.T) {
 }
 
 func newRigWith(r *rig) *kmskeys.Keys {
-	return kmskeys.New(r.client, embedded.Memory(), arn, func() time.Time { return r.now })
+	return kmskeys.New(r.client, embedded.Memory(), arn, seal.AES256GCM, func() time.Time { return r.now })
 }
 
 // lossy stores and then says that it does not know.
@@ -368,5 +368,40 @@ func TestACallerWhoWentAwayDoesNotFailTheOthers(t *testing.T) {
 	cancel()
 	if _, err := r.process().Current(gone); err != nil {
 		t.Errorf("%v", err)
+	}
+}
+
+// A region goes over to SM4 with the next day's key: what was sealed the day
+// before opens, by processes of either setting.
+func TestSM4FromTheNextDayOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	box := func(alg seal.Algorithm) *seal.Box {
+		return seal.NewBox(kmskeys.New(r.client, r.table, arn, alg, func() time.Time { return r.now }), rand.Reader)
+	}
+	at := seal.Place{Table: "doudi", PK: "APP#1", SK: "PARTICULARS", Field: "f"}
+	first, err := box(seal.AES256GCM).Seal(t.Context(), at, []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := box(seal.SM4GCM).Seal(t.Context(), at, []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.now = r.now.Add(24 * time.Hour)
+	second, err := box(seal.SM4GCM).Seal(t.Context(), at, []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []seal.Algorithm{seal.AES256GCM, seal.AES256GCM, seal.SM4GCM} {
+		env := [][]byte{first, same, second}[i]
+		if seal.Algorithm(env[1]) != want {
+			t.Errorf("envelope %d is of %s, want %s", i, seal.Algorithm(env[1]), want)
+		}
+		for _, alg := range []seal.Algorithm{seal.AES256GCM, seal.SM4GCM} {
+			if got, err := box(alg).Open(t.Context(), at, env); err != nil || string(got) != "one" {
+				t.Errorf("envelope %d under the setting %s: %q, %v", i, alg, got, err)
+			}
+		}
 	}
 }
