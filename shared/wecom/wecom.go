@@ -69,8 +69,9 @@ func New(c Config) (*Client, error) {
 	return &Client{config: c, caller: outside.Caller{HTTP: c.HTTP, Deadline: c.Deadline, Limit: c.Limit}}, nil
 }
 
-// member is what WeCom lets a member be called.
-var member = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
+// member is what WeCom lets a member be called; read when the first one comes,
+// because citizens sign in through the same function.
+var member = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`) })
 
 // Member is the member that a code stands for: one name in one corporation, the
 // configured one. A code works once, so it is sent again only when WeCom refused
@@ -96,7 +97,7 @@ func (c *Client) Member(ctx context.Context, code string) (string, error) {
 		}
 		switch *got.Errcode {
 		case 0:
-			if !member.MatchString(got.Member) { // an outsider has none
+			if !member().MatchString(got.Member) { // an outsider has none
 				return "", ErrRefused
 			}
 			return got.Member, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -13,23 +14,26 @@ import (
 var ErrField = errors.New("wxapp: a message field does not fit its type")
 
 // fields are the types of template fields and what WeChat lets each hold. The
-// key of a field is its type and a number: "thing3".
-var fields = map[string]*regexp.Regexp{
-	"thing":            regexp.MustCompile(`^.{1,20}$`),
-	"number":           regexp.MustCompile(`^[0-9.]{1,32}$`),
-	"letter":           regexp.MustCompile(`^[A-Za-z]{1,32}$`),
-	"symbol":           regexp.MustCompile(`^[^\pL\pN]{1,5}$`),
-	"character_string": regexp.MustCompile(`^[!-~ ]{1,32}$`),
-	"time":             regexp.MustCompile(`^` + timeForm + `(~` + timeForm + `)?$`),
-	"date":             regexp.MustCompile(`^` + dateForm + `(~` + dateForm + `)?$`),
-	"amount":           regexp.MustCompile(`^[¥￥$]?[0-9]{1,10}(\.[0-9]{1,2})?元?$`),
-	"phone_number":     regexp.MustCompile(`^[0-9+*() -]{1,17}$`),
-	"car_number":       regexp.MustCompile(`^[\p{Han}A-Z0-9]{1,8}$`),
-	"name":             regexp.MustCompile(`^([\p{Han}·*]{1,10}|[A-Za-z ·.*-]{1,20})$`),
-	"phrase":           regexp.MustCompile(`^\p{Han}{1,5}$`),
-	"const":            regexp.MustCompile(`^.{1,20}$`),
-	"enum":             regexp.MustCompile(`^.{1,20}$`),
-}
+// key of a field is its type and a number: "thing3". They are read when the first
+// message is made: sign-in has this package too, and would wait for them.
+var fields = sync.OnceValue(func() map[string]*regexp.Regexp {
+	return map[string]*regexp.Regexp{
+		"thing":            regexp.MustCompile(`^.{1,20}$`),
+		"number":           regexp.MustCompile(`^[0-9.]{1,32}$`),
+		"letter":           regexp.MustCompile(`^[A-Za-z]{1,32}$`),
+		"symbol":           regexp.MustCompile(`^[^\pL\pN]{1,5}$`),
+		"character_string": regexp.MustCompile(`^[!-~ ]{1,32}$`),
+		"time":             regexp.MustCompile(`^` + timeForm + `(~` + timeForm + `)?$`),
+		"date":             regexp.MustCompile(`^` + dateForm + `(~` + dateForm + `)?$`),
+		"amount":           regexp.MustCompile(`^[¥￥$]?[0-9]{1,10}(\.[0-9]{1,2})?元?$`),
+		"phone_number":     regexp.MustCompile(`^[0-9+*() -]{1,17}$`),
+		"car_number":       regexp.MustCompile(`^[\p{Han}A-Z0-9]{1,8}$`),
+		"name":             regexp.MustCompile(`^([\p{Han}·*]{1,10}|[A-Za-z ·.*-]{1,20})$`),
+		"phrase":           regexp.MustCompile(`^\p{Han}{1,5}$`),
+		"const":            regexp.MustCompile(`^.{1,20}$`),
+		"enum":             regexp.MustCompile(`^.{1,20}$`),
+	}
+})
 
 const (
 	clockForm = `([01]?[0-9]|2[0-3]):[0-5][0-9]`
@@ -49,7 +53,7 @@ func Fit(key, value string) (string, error) {
 	if m == nil || !utf8.ValidString(value) {
 		return "", ErrField
 	}
-	form, ok := fields[m[1]]
+	form, ok := fields()[m[1]]
 	if !ok {
 		return "", ErrField
 	}

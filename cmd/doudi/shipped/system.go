@@ -266,7 +266,7 @@ func settings(t *doudi.Template, engine, amazon, outside, appID string) map[stri
 	out := map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB": engine, "AWS_ENDPOINT_URL_KMS": amazon, "AWS_ENDPOINT_URL_SQS": amazon,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": amazon, "AWS_ENDPOINT_URL_S3": amazon,
-		"DOUDI_TABLE": tableName, "DOUDI_SEAL_KEY": cloud.SealKey, "DOUDI_STAGE": "dev", "DOUDI_DIVISION": "320400", "DOUDI_DOCUMENTS": bucket,
+		"DOUDI_TABLE": tableName, "DOUDI_SEAL_KEY": cloud.SealKey, "DOUDI_SEAL_ALGORITHM": seal.AES256GCM.String(), "DOUDI_STAGE": "dev", "DOUDI_DIVISION": "320400", "DOUDI_DOCUMENTS": bucket,
 		"DOUDI_WECHAT_APP_ID": appID, "DOUDI_WECHAT_URL": outside + "/wechat", "DOUDI_WECHAT_SECRET": "WechatSecret",
 		"DOUDI_STAFF_URL": outside + "/wecom", "DOUDI_STAFF_SECRET": "StaffSecret",
 		"DOUDI_EXCHANGE_URL": outside + "/exchange", "DOUDI_EXCHANGE_SECRET": "ExchangeSecret",
