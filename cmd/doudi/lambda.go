@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
@@ -27,6 +28,10 @@ func upLambda(ctx context.Context, f *flag.FlagSet, o local.Options, zips string
 			wrong = errUsage
 		}
 	})
+	if len(o.WxPay) > 0 && !slices.Equal(o.WxPay, []string{shipped.Region}) {
+		fmt.Fprintf(errs, "doudi up: with -lambda one stack serves one region, so -wxpay takes %s\n", shipped.Region)
+		wrong = errUsage
+	}
 	if wrong != nil {
 		return wrong
 	}
@@ -52,7 +57,7 @@ func upLambda(ctx context.Context, f *flag.FlagSet, o local.Options, zips string
 		fmt.Fprintf(out, "  已启动 DynamoDB 引擎  started %s at %s\n\n", engineProgram, engine.URL)
 	}
 	s, err := shipped.Start(ctx, shipped.Options{Listen: o.Listen, WorldListen: o.WorldListen, Data: data, Endpoint: o.Endpoint, Zips: zips,
-		Scenario: o.Scenario, Log: errs, Level: o.Level})
+		Scenario: o.Scenario, Wallets: len(o.WxPay) > 0, Log: errs, Level: o.Level})
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func start(t *testing.T, endpoint string, trouble shipped.Trouble) *shipped.Syst
 		t.Fatal(err)
 	}
 	s, err := shipped.Start(t.Context(), shipped.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Endpoint: endpoint, Zips: dir,
-		PayDelay: 50 * time.Millisecond, Log: t.Output(), Level: slog.LevelWarn, Trouble: trouble})
+		PayDelay: 50 * time.Millisecond, Wallets: true, Log: t.Output(), Level: slog.LevelWarn, Trouble: trouble})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +80,16 @@ func start(t *testing.T, endpoint string, trouble shipped.Trouble) *shipped.Syst
 
 // play plays a case to its end: the money once in the bank's book.
 func play(t *testing.T, s *shipped.System, region string) string {
+	return playInto(t, s, region, false)
+}
+
+// playInto plays a case that may end in the person's wallet instead.
+func playInto(t *testing.T, s *shipped.System, region string, wallet bool) string {
 	t.Helper()
 	var out bytes.Buffer
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
-	if err := demo.Run(ctx, demo.Options{URL: s.URL, Region: region, Patient: time.Minute, Out: &out, HTTP: &http.Client{}}); err != nil {
+	if err := demo.Run(ctx, demo.Options{URL: s.URL, Region: region, Wallet: wallet, Patient: time.Minute, Out: &out, HTTP: &http.Client{}}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	return out.String()

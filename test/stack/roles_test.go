@@ -45,6 +45,7 @@ var places = map[string]struct{ arn, leading string }{
 	"secret-staff":  {"arn:aws-cn:secretsmanager:" + here + ":secret:staff-aaaaaa", ""},
 	"secret-source": {"arn:aws-cn:secretsmanager:" + here + ":secret:exchange-aaaaaa", ""},
 	"secret-bank":   {"arn:aws-cn:secretsmanager:" + here + ":secret:bank-aaaaaa", ""},
+	"secret-wxpay":  {"arn:aws-cn:secretsmanager:" + here + ":secret:wxpay-aaaaaa", ""},
 	"secret-sms":    {"arn:aws-cn:secretsmanager:" + here + ":secret:sms-aaaaaa", ""},
 	"secret-other":  {"arn:aws-cn:secretsmanager:" + here + ":secret:other-aaaaaa", ""},
 	"seal-key":      {"arn:aws-cn:kms:" + here + ":key/00000000-0000-0000-0000-000000000001", ""},
@@ -59,7 +60,7 @@ var places = map[string]struct{ arn, leading string }{
 // parameters are what the root stack hands to infra/identity.yaml.
 var parameters = map[string]string{
 	"System": "doudi", "LogDays": "180", "TableArn": "case", "StreamArn": "stream", "SealKeyArn": "seal-key", "DocumentsArn": "bucket",
-	"WechatSecret": "secret-wechat", "StaffSecret": "secret-staff", "ExchangeSecret": "secret-source", "BankSecret": "secret-bank", "SmsSecret": "secret-sms",
+	"WechatSecret": "secret-wechat", "StaffSecret": "secret-staff", "ExchangeSecret": "secret-source", "BankSecret": "secret-bank", "WxpaySecret": "secret-wxpay", "SmsSecret": "secret-sms",
 	"VerifyQueueArn": "verify-queue", "PayQueueArn": "pay-queue", "SettleQueueArn": "settle-queue", "NotifyQueueArn": "notify-queue", "RelayDeadArn": "relay-dead",
 }
 
@@ -70,8 +71,8 @@ var asked = map[string][]string{
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},
 	"stream":                           {"dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"},
-	"verify-queue pay-queue settle-queue notify-queue relay-dead other-queue":      {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"},
-	"secret-wechat secret-staff secret-source secret-bank secret-sms secret-other": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"},
+	"verify-queue pay-queue settle-queue notify-queue relay-dead other-queue":                   {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"},
+	"secret-wechat secret-staff secret-source secret-bank secret-wxpay secret-sms secret-other": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"},
 	"seal-key other-key": {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant"},
 	"evidence beside":    {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"},
 	"bucket":             {"s3:ListBucket", "s3:PutBucketPolicy", "s3:DeleteBucket", "s3:PutBucketPublicAccessBlock"},
@@ -87,15 +88,15 @@ var never = []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb
 
 // neverOf is what one function may not do, and why somebody would try.
 var neverOf = map[string][]string{
-	"apply":  {"secret-", "-queue", "dynamodb:UpdateItem"},          // open to everybody on the Internet: no money, no secrets
-	"signin": {"secret-bank", "secret-sms", "-queue", "evidence"},   // open to everybody too
-	"notify": {"secret-bank", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
+	"apply":  {"secret-", "-queue", "dynamodb:UpdateItem"},                          // open to everybody on the Internet: no money, no secrets
+	"signin": {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
+	"notify": {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
 	"relay":  {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
 	"sweep":  {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
-	"verify": {"secret-bank", "pay-queue"},
+	"verify": {"secret-bank", "secret-wxpay", "pay-queue"},
 	"decide": {"secret-", "-queue"},
 	"pay":    {"secret-source", "secret-wechat", "sqs:SendMessage", "evidence", "dynamodb:PutItem brake"},
-	"settle": {"secret-source", "secret-sms", "seal-key", "evidence", "dynamodb:PutItem brake"},
+	"settle": {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},
 }
 
 type request struct {

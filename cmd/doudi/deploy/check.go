@@ -259,6 +259,9 @@ func (f *found) production(r Region) {
 		!strings.HasPrefix(certificate, "arn:"+r.Partition+":acm:"+r.AWSRegion+":") {
 		f.say("parameters.CertificateArn", "is not a certificate of "+r.AWSRegion, "Take one of this region and partition.")
 	}
+	if name := r.parameter("DomainName"); r.parameter("WxPay") == "yes" && (name == "" || blank(name)) {
+		f.say("parameters.WxPay", "WeChat Pay calls back to a name of our own, and there is none", "Write DomainName and CertificateArn, or leave WxPay at no.")
+	}
 	if (r.parameter("DomainName") == "") != (r.parameter("CertificateArn") == "") {
 		f.say("parameters.DomainName", "a name and its certificate go together", "Write both or neither.")
 	}

@@ -149,6 +149,7 @@ func TestWhatIsInTheWayIsNamed(t *testing.T) {
 		"cap_above_the_banks_rate":        {swaps: []string{"RailConcurrency = 5", "RailConcurrency = 11"}, want: []string{"110 calls a second; the bank takes 100"}},
 		"cap_above_all":                   {swaps: []string{"RailConcurrency = 5", "RailConcurrency = 51"}, want: []string{"51 is too high", "the bank takes"}},
 		"bank_said_nothing":               {swaps: []string{"calls_per_second = 100", "calls_per_second = 0"}, want: []string{"rail: says not"}},
+		"wallets_without_a_name":          {swaps: []string{"[parameters]", "[parameters]\nWxPay = \"yes\"", `DomainName = "api.changzhou.gov.cn"`, "", `CertificateArn = "arn:aws-cn:acm:cn-north-1:123456789012:certificate/1"`, ""}, want: []string{"parameters.WxPay: WeChat Pay calls back"}},
 		"name_without_certificate":        {swaps: []string{`CertificateArn = "arn:aws-cn:acm:cn-north-1:123456789012:certificate/1"`, ""}, want: []string{"go together"}},
 		"restored_table_without_stream":   {swaps: []string{"[parameters]", "[parameters]\nRestoredTable = \"old\""}, want: []string{"a restored table and its stream"}},
 		"certificate_of_another_region":   {swaps: []string{"acm:cn-north-1", "acm:cn-northwest-1"}, want: []string{"not a certificate of cn-north-1"}},

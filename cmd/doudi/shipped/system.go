@@ -33,6 +33,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/rail/wxpayrail"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/seal/kmskeys"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -40,6 +41,9 @@ import (
 	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 )
+
+// Region is the one that the stack serves.
+const Region = "320400"
 
 // Options are what the system can be told.
 type Options struct {
@@ -50,6 +54,7 @@ type Options struct {
 	Zips        string // directory of the zips, built for this machine
 	Scenario    string // file for the world; "" for a world where all goes well
 	PayDelay    time.Duration
+	Wallets     bool // the region that the stack serves pays into WeChat wallets
 	Log         io.Writer
 	Level       slog.Level
 	Trouble     Trouble
@@ -157,7 +162,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	for kind, t := range local.Templates() {
 		templates[string(kind)] = world.Template(t)
 	}
-	own, err := lines.Secrets("pages/case/case?id=", templates)
+	own, err := lines.Secrets("pages/case/case?id=", templates, o.Wallets)
 	if err != nil {
 		return err
 	}
@@ -170,7 +175,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if err := local.Seed(ctx, s.Table, box, blind, division.Shipped(), time.Now, 0); err != nil {
 		return err
 	}
-	host := lambdahost.Options{Template: template, Zips: o.Zips, Settings: settings(template, o.Endpoint, at, s.WorldURL, lines.WeChatAppID),
+	host := lambdahost.Options{Template: template, Zips: o.Zips, Settings: settings(template, o, at, s.URL, s.WorldURL, lines.WeChatAppID),
 		Queues: s.Queues, Stream: stream, IDs: ids, Log: s.log, Output: &output{to: o.Log, all: o.Level <= slog.LevelInfo}, Haste: o.Trouble.Haste}
 	if o.Trouble.Only != nil {
 		host.Only = o.Trouble.Only(Addresses{o.Endpoint})
@@ -262,15 +267,16 @@ func queues(t *doudi.Template, haste time.Duration) map[string]cloud.Queue {
 }
 
 // settings are what a deployment decides, by the setting's name.
-func settings(t *doudi.Template, engine, amazon, outside, appID string) map[string]string {
+func settings(t *doudi.Template, o Options, amazon, own, outside, appID string) map[string]string {
 	out := map[string]string{
-		"AWS_ENDPOINT_URL_DYNAMODB": engine, "AWS_ENDPOINT_URL_KMS": amazon, "AWS_ENDPOINT_URL_SQS": amazon,
+		"AWS_ENDPOINT_URL_DYNAMODB": o.Endpoint, "AWS_ENDPOINT_URL_KMS": amazon, "AWS_ENDPOINT_URL_SQS": amazon,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": amazon, "AWS_ENDPOINT_URL_S3": amazon,
-		"DOUDI_TABLE": tableName, "DOUDI_SEAL_KEY": cloud.SealKey, "DOUDI_SEAL_ALGORITHM": seal.AES256GCM.String(), "DOUDI_STAGE": "dev", "DOUDI_DIVISION": "320400", "DOUDI_DOCUMENTS": bucket,
+		"DOUDI_TABLE": tableName, "DOUDI_SEAL_KEY": cloud.SealKey, "DOUDI_SEAL_ALGORITHM": seal.AES256GCM.String(), "DOUDI_STAGE": "dev", "DOUDI_DIVISION": Region, "DOUDI_DOCUMENTS": bucket,
 		"DOUDI_WECHAT_APP_ID": appID, "DOUDI_WECHAT_URL": outside + "/wechat", "DOUDI_WECHAT_SECRET": "WechatSecret",
 		"DOUDI_STAFF_URL": outside + "/wecom", "DOUDI_STAFF_SECRET": "StaffSecret",
 		"DOUDI_EXCHANGE_URL": outside + "/exchange", "DOUDI_EXCHANGE_SECRET": "ExchangeSecret",
 		"DOUDI_BANK_URL": outside + "/bank", "DOUDI_BANK_SECRET": "BankSecret",
+		"DOUDI_WXPAY": map[bool]string{true: "yes", false: "no"}[o.Wallets], "DOUDI_WXPAY_URL": outside, "DOUDI_WXPAY_CALLBACK": own + wxpayrail.CallbackPath, "DOUDI_WXPAY_SECRET": "WxpaySecret",
 		"DOUDI_SMS_URL": outside + "/sms", "DOUDI_SMS_SECRET": "SmsSecret",
 		"DOUDI_CASH_CASE_FEN": strconv.FormatInt(int64(local.CashCaseFen), 10), "DOUDI_CASH_DAY_FEN": strconv.FormatInt(int64(local.CashDayFen), 10),
 	}

@@ -36,7 +36,7 @@ func (k Keys) WxPay() WxPayKeys {
 		seed := hexOf(k.PayeeKey)
 		return WxPayKeys{MchID: "1900000109", Serial: "4015D5B5A4E1D2C3B4A5968778695A4B3C2D1E0F",
 			Client: rsaKey(seed, "wxpay client"), Own: rsaKey(seed, "wxpay own"), Next: rsaKey(seed, "wxpay next"),
-			APIv3: derive(seed, "wxpay apiv3"), Payee: derive(seed, "wxpay payee")}
+			APIv3: []byte(hexOf(derive(seed, "wxpay apiv3"))[:32]), Payee: derive(seed, "wxpay payee")}
 	}))
 	f, _ := made.(func() WxPayKeys)
 	return f()

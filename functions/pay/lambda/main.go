@@ -8,6 +8,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
+	"github.com/doudi-aid/doudi/shared/deployed/walletline"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
@@ -16,7 +17,7 @@ import (
 func main() { deployed.Main(run) }
 
 func run(_ context.Context, w *deployed.World) error {
-	line := bankline.In(w)
+	line, wallet := bankline.In(w), walletline.In(w)
 	box, err := w.Box()
 	if err != nil {
 		return err
@@ -26,7 +27,11 @@ func run(_ context.Context, w *deployed.World) error {
 		if err != nil {
 			return nil, err
 		}
-		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rail.Of(bankrail.New(bank)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}), nil
+		rails := rail.Of(bankrail.New(bank))
+		if _, _, err := wallet.Join(ctx, r, rails); err != nil {
+			return nil, err
+		}
+		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rails, Now: w.Now, Metrics: w.Metrics, Log: w.Log}), nil
 	}).Get)
 	return nil
 }

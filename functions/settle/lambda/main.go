@@ -1,5 +1,5 @@
-// Settle on Lambda: answers the bank's callbacks and works through the queue of
-// payments to ask about.
+// Settle on Lambda: answers callbacks, shows people what waits for them, and works
+// through the queue of payments to ask about.
 package main
 
 import (
@@ -9,15 +9,17 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
+	"github.com/doudi-aid/doudi/shared/deployed/walletline"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 )
 
 func main() { deployed.Main(run) }
 
-func run(_ context.Context, w *deployed.World) error {
-	line := bankline.In(w)
-	if err := w.Settings.Err(); err != nil {
+func run(ctx context.Context, w *deployed.World) error {
+	line, wallet := bankline.In(w), walletline.In(w)
+	box, blind, err := w.Keys(ctx)
+	if err != nil {
 		return err
 	}
 	w.ServeAndWorkWith(secrets.Make(w, func(ctx context.Context, r *secrets.Reading) (deployed.Two, error) {
@@ -25,7 +27,13 @@ func run(_ context.Context, w *deployed.World) error {
 		if err != nil {
 			return deployed.Two{}, err
 		}
-		d := settle.Deps{Table: w.Table, Rails: rail.Of(bankrail.New(bank)), Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+		rails := rail.Of(bankrail.New(bank))
+		mchID, appID, err := wallet.Join(ctx, r, rails)
+		if err != nil {
+			return deployed.Two{}, err
+		}
+		d := settle.Deps{Table: w.Table, Rails: rails, Box: box, Blind: blind, Merchant: settle.Merchant{MchID: mchID, AppID: appID},
+			Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 		return deployed.Two{API: w.API(settle.Routes(d)), Work: settle.Handle(d)}, nil
 	}).Get)
 	return nil

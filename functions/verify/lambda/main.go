@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed/queues"
 	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
+	"github.com/doudi-aid/doudi/shared/deployed/wallets"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/firstaid"
 	"github.com/doudi-aid/doudi/shared/queue"
@@ -22,12 +23,12 @@ func main() { deployed.Main(run) }
 
 func run(ctx context.Context, w *deployed.World) error {
 	line, later := exchangeline.In(w), queues.Sender(w, work.Verify)
-	book := rulebook.Open(w)
+	book, pays := rulebook.Open(w), wallets.In(w)
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	office := firstaid.Office{Table: w.Table, Box: box, Blind: blind, Book: book}
+	office := firstaid.Office{Table: w.Table, Box: box, Blind: blind, Book: book, Wallets: pays}
 	w.WorkWith(secrets.Make(w, func(ctx context.Context, r *secrets.Reading) (queue.Handler, error) {
 		registers, err := line.Open(ctx, r)
 		if err != nil {
