@@ -51,6 +51,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/policy/...",
 		"shared/rail",
 		"shared/reading",
+		"shared/reconciliation",
 		"shared/staff/...",
 		"shared/verification",
 		"shared/work",

@@ -18,6 +18,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
@@ -42,6 +43,8 @@ type Deps struct {
 	// takes reading.Window.
 	RevealFor time.Duration
 	Metrics   telemetry.Metrics // nil counts nothing
+	// Office is who holds statements against our books.
+	Office reconciliation.Office
 }
 
 // Routes are what this function answers.
@@ -82,6 +85,15 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST /v1/staff/brakes/{brake}/second", http.StatusCreated, write, with(d, secondBrake)),
 		httpapi.JSON("POST /v1/staff/brakes/{brake}/lift-request", http.StatusCreated, write, with(d, askLift)),
 		httpapi.JSON("POST /v1/staff/brakes/{brake}/lift", http.StatusCreated, write, with(d, liftBrake)),
+		httpapi.JSON("GET /v1/staff/breaks", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division", "class", "hours"}}, with(d, listBreaks)),
+		httpapi.JSON("GET /v1/staff/breaks/{break}", http.StatusOK, read, with(d, showBreak)),
+		httpapi.JSON("POST /v1/staff/breaks/{break}/proposals", http.StatusCreated, write, with(d, proposeBreak)),
+		httpapi.JSON("POST /v1/staff/breaks/{break}/agreements", http.StatusCreated, write, with(d, agreeBreak)),
+		httpapi.JSON("GET /v1/staff/statements", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listStatements)),
+		httpapi.JSON("POST /v1/staff/statements", http.StatusCreated,
+			httpapi.Options{Caller: httpapi.Staff, Idempotent: true, MaxBody: 4 << 20}, with(d, bringStatement)),
 	}
 }
 

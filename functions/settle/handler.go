@@ -23,6 +23,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
 	"github.com/doudi-aid/doudi/shared/rail/wxpayrail"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
@@ -38,9 +39,13 @@ type Deps struct {
 	Box      *seal.Box
 	Blind    *seal.Blind
 	Merchant Merchant
-	Now      func() time.Time
-	Metrics  telemetry.Metrics
-	Log      *slog.Logger
+	// Office holds statements against our books, and Fetch gets those of a source
+	// that can be asked. Without an Office nothing is reconciled here.
+	Office  *reconciliation.Office
+	Fetch   map[string]Fetch
+	Now     func() time.Time
+	Metrics telemetry.Metrics
+	Log     *slog.Logger
 }
 
 // saving is how long storing an answer may take after the request itself is over.
@@ -48,10 +53,14 @@ const saving = 10 * time.Second
 
 var actor = event.Actor{Kind: event.System, ID: "settle"}
 
-// Handle asks about the payout that one message names, if it is to be asked about.
+// Handle asks about the payout that one message names, if it is to be asked about,
+// or fetches the statement that it names and holds it against our books.
 func Handle(d Deps) queue.Handler {
 	return func(ctx context.Context, m queue.Message) error {
 		msg, err := work.Decode(m.Body)
+		if err == nil && reconciliation.IsStatement(msg.Key()) && d.Office != nil {
+			return d.statement(ctx, msg.Key())
+		}
 		if err != nil || !payout.Is(msg.Key()) {
 			return ErrMessage.Because(err)
 		}

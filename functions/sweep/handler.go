@@ -17,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -24,9 +25,11 @@ import (
 
 // Deps is everything this function needs from the world.
 type Deps struct {
-	Table   table.Store
-	Book    *policy.Book
-	Send    queue.Sender
+	Table table.Store
+	Book  *policy.Book
+	Send  queue.Sender
+	// Watch says what is reconciled here; the zero value is nothing.
+	Watch   Watch
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
@@ -108,6 +111,11 @@ func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now tim
 		}
 		if told {
 			r.Escalated++
+		}
+	}
+	if reconciliation.IsBreak(item.Key) {
+		if err := tellSupervisor(ctx, d, item, now, r); err != nil {
+			return err
 		}
 	}
 	if to == work.Clock {

@@ -244,31 +244,12 @@ func (c *Client) Query(ctx context.Context, reference string) Result {
 
 func (c *Client) ask(ctx context.Context, method, tail, reference string, body []byte) Result {
 	unknown := Result{Status: Unknown, Reference: reference, Retryable: true}
-	path := c.path + Path + tail
-	nonce, err := outside.Nonce(c.config.Random)
-	if err != nil {
-		unknown.Code = string(outside.Unsendable)
-		return unknown
+	answer, code := c.call(ctx, c.caller, method, Path+tail, body)
+	if answer.Header != nil {
+		unknown.Evidence = answer.Evidence()
 	}
-	header, err := Sign(ctx, c.config.Signer, outside.RequestKind, method, path, nonce, c.config.Now(), body)
-	if err != nil {
-		unknown.Code = string(outside.Unsendable)
-		return unknown
-	}
-	if body != nil {
-		header.Set("Content-Type", "application/json")
-	}
-	answer, err := c.caller.Do(ctx, method, strings.TrimSuffix(c.config.BaseURL, "/")+Path+tail, header, body)
-	if err != nil {
-		unknown.Code = string(outside.ClassOf(err))
-		return unknown
-	}
-	unknown.Evidence = answer.Evidence()
-	// The answer must carry our own nonce: an old answer, however well signed,
-	// then cannot be played to us again.
-	if answer.Header.Get(HeaderNonce) != nonce ||
-		c.verify(outside.AnswerKind(answer.Status), method, path, answer.Header, answer.Body) != nil {
-		unknown.Code = CodeUnverified
+	if code != "" {
+		unknown.Code = code
 		return unknown
 	}
 	s, err := ParseStatement(answer.Body)
@@ -281,6 +262,34 @@ func (c *Client) ask(ctx context.Context, method, tail, reference string, body [
 		return unknown
 	}
 	return read(unknown, answer.Status, s)
+}
+
+// call makes one signed call and verifies the answer; code is empty when it can be
+// believed. The answer is there when there was one.
+func (c *Client) call(ctx context.Context, caller outside.Caller, method, target string, body []byte) (answer outside.Answer, code string) {
+	path := c.path + target
+	nonce, err := outside.Nonce(c.config.Random)
+	if err != nil {
+		return answer, string(outside.Unsendable)
+	}
+	header, err := Sign(ctx, c.config.Signer, outside.RequestKind, method, path, nonce, c.config.Now(), body)
+	if err != nil {
+		return answer, string(outside.Unsendable)
+	}
+	if body != nil {
+		header.Set("Content-Type", "application/json")
+	}
+	answer, err = caller.Do(ctx, method, strings.TrimSuffix(c.config.BaseURL, "/")+target, header, body)
+	if err != nil {
+		return answer, string(outside.ClassOf(err))
+	}
+	// The answer must carry our own nonce: an old answer, however well signed,
+	// then cannot be played to us again.
+	if answer.Header.Get(HeaderNonce) != nonce ||
+		c.verify(outside.AnswerKind(answer.Status), method, path, answer.Header, answer.Body) != nil {
+		return answer, CodeUnverified
+	}
+	return answer, ""
 }
 
 // read turns a verified statement about the right reference into a result.

@@ -159,13 +159,13 @@ func (o Outcome) effect(f Effect, e event.Event) ([]table.Write, error) {
 	case Reserve:
 		return fund.Take(slice, p.Claim(), amount, []event.Actor{o.By}, o.At)
 	case Post:
-		return fund.Post(slice, p.Claim(), amount, p.PaidFen, o.By, o.evidence(), o.At)
+		return o.entered(Out)(fund.Post(slice, p.Claim(), amount, p.PaidFen, o.By, o.evidence(), o.At))
 	case PostLate:
-		return fund.PostLate(slice, p.Claim(), p.PaidFen, o.By, o.evidence(), o.At)
+		return o.entered(Out)(fund.PostLate(slice, p.Claim(), p.PaidFen, o.By, o.evidence(), o.At))
 	case Void:
 		return fund.Void(slice, p.Claim(), amount, o.By, o.evidence(), o.At)
 	case Return:
-		return fund.Return(slice, p.Claim(), p.PaidFen, o.By, o.evidence(), o.At)
+		return o.entered(Back)(fund.Return(slice, p.Claim(), p.PaidFen, o.By, o.evidence(), o.At))
 	case Tell:
 		w, err := notice.Owe(notice.Kind(f.Code), e)
 		return []table.Write{w}, err

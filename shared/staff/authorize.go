@@ -54,6 +54,10 @@ const (
 	AgreeReveal     Action = "agree_reveal"
 	ReadReveal      Action = "read_reveal"
 	ReviewReveal    Action = "review_reveal"
+	ListBreaks      Action = "list_breaks"
+	ProposeBreak    Action = "propose_break"
+	AgreeBreak      Action = "agree_break"
+	BringStatement  Action = "bring_statement"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -103,6 +107,10 @@ var groups = map[Action][]Group{
 	AgreeReveal:     {Glass, OnApplication, SecondStep},
 	ReadReveal:      {Glass, OnApplication},
 	ReviewReveal:    {Glass, OnApplication, SecondStep},
+	ListBreaks:      nil,
+	ProposeBreak:    {Act, SecondStep},
+	AgreeBreak:      {Act, SecondStep},
+	BringStatement:  {Act},
 }
 
 // Actions lists every action.
@@ -110,7 +118,8 @@ func Actions() []Action {
 	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
 		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal,
 		ListBrakes, PullBrake, SecondBrake, AskLift, LiftBrake,
-		AskReveal, AgreeReveal, ReadReveal, ReviewReveal}
+		AskReveal, AgreeReveal, ReadReveal, ReviewReveal,
+		ListBreaks, ProposeBreak, AgreeBreak, BringStatement}
 }
 
 // Request is one question: may Staff do Action here and now?

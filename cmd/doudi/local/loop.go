@@ -51,6 +51,9 @@ func (s *System) relayBatch(ctx context.Context, feed table.Feed, handle func(co
 func (s *System) sweepLoop(ctx context.Context, d sweep.Deps, every time.Duration) {
 	grace := time.Duration(0)
 	for ctx.Err() == nil {
+		if err := sweep.Reconcile(ctx, d); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "reconcile", "err", err)
+		}
 		if _, err := sweep.Run(ctx, d, grace); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "sweep", "err", err)
 		}

@@ -30,6 +30,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -81,6 +82,7 @@ type System struct {
 	Book  *policy.Book
 	Tree  *division.Tree
 
+	sources  reconciliation.Sources
 	calendar *calendar.Calendar
 	ids      *ident.Source
 	sessions *session.Store
@@ -161,7 +163,8 @@ func (s *System) start(ctx context.Context, o Options) error {
 		s.run(func() { s.relayLoop(ctx, s.feed, relay.Deps{Send: s.broker, Now: s.now}) })
 	}
 	s.run(func() {
-		s.sweepLoop(ctx, sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log}, o.SweepEvery)
+		s.sweepLoop(ctx, sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
+			Watch: sweep.Watch{Sources: s.sources}}, o.SweepEvery)
 	})
 	s.serve(api, s.front(handler))
 	return nil

@@ -25,17 +25,17 @@ func (s *System) wallets(o Options) func(civil.DivisionCode) bool {
 }
 
 // addWallets puts the rail into rails when some region uses it.
-func (s *System) addWallets(rails rail.Set, o Options, keys world.Keys, hc *http.Client) (settle.Merchant, error) {
+func (s *System) addWallets(rails rail.Set, o Options, keys world.Keys, hc *http.Client) (settle.Merchant, *wxpay.Client, error) {
 	if len(o.WxPay) == 0 {
-		return settle.Merchant{}, nil
+		return settle.Merchant{}, nil, nil
 	}
 	c := keys.WxPayConfig(s.WorldURL, s.URL+wxpayrail.CallbackPath, hc, s.now)
 	line, err := wxpay.New(c)
 	if err != nil {
-		return settle.Merchant{}, err
+		return settle.Merchant{}, nil, err
 	}
 	rails[award.WxPay] = wxpayrail.New(line, s.Table, c.MaxFen, s.now, passing)
-	return settle.Merchant{MchID: c.MchID, AppID: c.AppID}, nil
+	return settle.Merchant{MchID: c.MchID, AppID: c.AppID}, line, nil
 }
 
 // passing lets time pass, unless ctx ends first.

@@ -22,6 +22,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/signin"
 	"github.com/doudi-aid/doudi/functions/verify"
 	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/document"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/exchange"
@@ -31,6 +32,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/sms"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/telemetry"
@@ -132,31 +134,38 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	}
 	// The bank counts real seconds, also where a test's clock stands still.
 	rails := rail.Of(bankrail.Paced(line, s.Table, cmp.Or(o.BankRate, world.DefaultRate), time.Now, passing))
-	merchant, err := s.addWallets(rails, o, keys, hc)
+	merchant, wallet, err := s.addWallets(rails, o, keys, hc)
 	if err != nil {
 		return nil, err
 	}
+	office := s.office(keys)
+	fetch := map[string]settle.Fetch{reconciliation.Bank: settle.FromBank(line, bank.Payouts), reconciliation.Treasury: settle.FromBank(line, bank.Treasury)}
+	if wallet != nil {
+		fetch[reconciliation.WxPay] = settle.FromWxPay(wallet)
+		office.Sources = append(office.Sources, reconciliation.WxPaySource(keys.WxPay().MchID))
+	}
+	s.sources = office.Sources
 	routes := slices.Concat(
 		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
 			Staff: localStaff{s}, Now: s.now}),
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
-			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics}),
+			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 	)
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err
 	}
-	office := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o)}
+	aid := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o)}
 	handlers := map[string]queue.Handler{
 		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
 			Kin: func(ctx context.Context, people []string) ([]string, error) { return staff.KinOf(ctx, s.Table, people) },
 			Release: func(ctx context.Context, id string) (bool, error) {
-				return envelope.Release(ctx, office, s.calendar, id, s.now())
+				return envelope.Release(ctx, aid, s.calendar, id, s.now())
 			}}),
 		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
-		"settle": settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"settle": settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Office: &office, Fetch: fetch, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
 			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: Templates(), Page: "pages/case/case?id=", Log: s.log},
 			notice.SMS:    notify.SMS{Client: text, Log: s.log}}}),
@@ -184,6 +193,17 @@ func templateIDs() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// region is where lines go that name no payment of anybody's: one bank serves all
+// regions of a laptop.
+const region civil.DivisionCode = "320400000000"
+
+// office holds statements against our books.
+func (s *System) office(keys world.Keys) reconciliation.Office {
+	return reconciliation.Office{Table: s.Table, Box: s.Box, Region: region, Now: s.now, Sources: reconciliation.Sources{
+		reconciliation.BankSource(keys.Agreement, reconciliation.Yuan),
+		reconciliation.TreasurySource(world.TreasuryHolder, reconciliation.Yuan)}}
 }
 
 // openDocuments opens where evidence is kept.

@@ -175,7 +175,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if err := local.Seed(ctx, s.Table, box, blind, division.Shipped(), time.Now, 0); err != nil {
 		return err
 	}
-	host := lambdahost.Options{Template: template, Zips: o.Zips, Settings: settings(template, o, at, s.URL, s.WorldURL, lines.WeChatAppID),
+	host := lambdahost.Options{Template: template, Zips: o.Zips, Settings: settings(template, o, at, s.URL, s.WorldURL, lines.WeChatAppID, lines.Agreement),
 		Queues: s.Queues, Stream: stream, IDs: ids, Log: s.log, Output: &output{to: o.Log, all: o.Level <= slog.LevelInfo}, Haste: o.Trouble.Haste}
 	if o.Trouble.Only != nil {
 		host.Only = o.Trouble.Only(Addresses{o.Endpoint})
@@ -267,7 +267,7 @@ func queues(t *doudi.Template, haste time.Duration) map[string]cloud.Queue {
 }
 
 // settings are what a deployment decides, by the setting's name.
-func settings(t *doudi.Template, o Options, amazon, own, outside, appID string) map[string]string {
+func settings(t *doudi.Template, o Options, amazon, own, outside, appID, agreement string) map[string]string {
 	out := map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB": o.Endpoint, "AWS_ENDPOINT_URL_KMS": amazon, "AWS_ENDPOINT_URL_SQS": amazon,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": amazon, "AWS_ENDPOINT_URL_S3": amazon,
@@ -277,6 +277,7 @@ func settings(t *doudi.Template, o Options, amazon, own, outside, appID string) 
 		"DOUDI_EXCHANGE_URL": outside + "/exchange", "DOUDI_EXCHANGE_SECRET": "ExchangeSecret",
 		"DOUDI_BANK_URL": outside + "/bank", "DOUDI_BANK_SECRET": "BankSecret",
 		"DOUDI_WXPAY": map[bool]string{true: "yes", false: "no"}[o.Wallets], "DOUDI_WXPAY_URL": outside, "DOUDI_WXPAY_CALLBACK": own + wxpayrail.CallbackPath, "DOUDI_WXPAY_SECRET": "WxpaySecret",
+		"DOUDI_BANK_ACCOUNT": agreement, "DOUDI_TREASURY_ACCOUNT": world.TreasuryHolder, "DOUDI_TREASURY_BY_HAND": "no", "DOUDI_STATEMENT_UNIT": "yuan",
 		"DOUDI_SMS_URL": outside + "/sms", "DOUDI_SMS_SECRET": "SmsSecret",
 		"DOUDI_CASH_CASE_FEN": strconv.FormatInt(int64(local.CashCaseFen), 10), "DOUDI_CASH_DAY_FEN": strconv.FormatInt(int64(local.CashDayFen), 10),
 	}

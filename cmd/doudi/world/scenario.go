@@ -21,7 +21,8 @@ type Scenario struct {
 // Rule picks calls and says what happens to them. Empty selectors pick all.
 type Rule struct {
 	Service string `toml:"service"` // bank, wxpay, exchange, wechat or sms
-	// Op is send, query or callback (bank; wxpay has cancel too); a source id (exchange); code2session,
+	// Op is send, query, callback, statement, treasury or file (bank; wxpay has cancel
+	// and no treasury); a source id (exchange); code2session,
 	// token or subscribe (wechat); send (sms).
 	Op string `toml:"op"`
 	// Person is a role ("deceased"), a region and role ("320400/deceased") or a name.
@@ -75,8 +76,8 @@ var effects = map[string]struct {
 }
 
 var ops = map[string][]string{
-	"bank":   {"send", "query", "callback"},
-	"wxpay":  {"send", "query", "cancel", "callback"},
+	"bank":   {"send", "query", "callback", "statement", "treasury", "file"},
+	"wxpay":  {"send", "query", "cancel", "callback", "statement", "file"},
 	"wechat": {"code2session", "token", "subscribe"},
 	"sms":    {"send"},
 }
@@ -101,6 +102,10 @@ var lies = map[string]string{
 	"endless_body":    "bank wxpay exchange wechat sms",
 	"redirect":        "bank wxpay exchange wechat sms",
 }
+
+// statementLies are what is wrong with a day's statement, or with one line of it:
+// that of Reference or Order, else the first.
+var statementLies = []string{"omit", "alter", "duplicate", "unknown", "someone", "sent_back", "cut", "wrong_digest", "truncated", "other_merchant", "other_day", "fen"}
 
 // callbackLies are the lies that make sense in a message we receive.
 var callbackLies = []string{"bad_signature", "probe_signature", "no_signature", "stale_timestamp", "wrong_amount", "wrong_person", "other_reference", "other_merchant", "garbage"}
@@ -182,7 +187,11 @@ func (r Rule) problems() []string {
 	if r.Effect == "answer" && !slices.Contains([]string{"found", "none", "mismatch", "pending", "busy", "not_authorised"}, r.Result) {
 		add("unknown result %q", r.Result)
 	}
-	if r.Lie != "" && !slices.Contains(strings.Fields(lies[r.Lie]), r.Service) {
+	if about := r.Op == "statement" || r.Op == "treasury"; slices.Contains(statementLies, r.Lie) && (about || r.Lie != "other_merchant") {
+		if !about {
+			add("only a statement tells the lie %q", r.Lie)
+		}
+	} else if r.Lie != "" && !slices.Contains(strings.Fields(lies[r.Lie]), r.Service) {
 		add("%s does not tell the lie %q", r.Service, r.Lie)
 	}
 	if r.Lie != "" && r.Op == "callback" && !slices.Contains(callbackLies, r.Lie) {
@@ -233,12 +242,31 @@ func newScript(s Scenario) *script {
 	return c
 }
 
+// about is every lie that is told of a day's statement, in the order of the rules.
+func (s *script) about(service, op, day string) []Rule {
+	var told []Rule
+	for i, r := range s.Rules {
+		if r.Service != service || r.Op != op || !slices.Contains(statementLies, r.Lie) {
+			continue
+		}
+		key := ""
+		if r.Each {
+			key = day
+		}
+		s.counts[i][key]++
+		if len(r.Nth) == 0 || slices.Contains(r.Nth, s.counts[i][key]) {
+			told = append(told, r)
+		}
+	}
+	return told
+}
+
 // match is what happens to a call, and to its transfer: the first rule of each
 // sort that applies. Every rule that picks the call counts it.
 func (s *script) match(c callOf) (line, plan Rule) {
 	for i, r := range s.Rules {
-		if !r.picks(c) {
-			continue
+		if !r.picks(c) || slices.Contains(statementLies, r.Lie) && (r.Op == "statement" || r.Op == "treasury") {
+			continue // what is wrong in a statement is no trouble of the line: see about
 		}
 		key := ""
 		if r.Each {

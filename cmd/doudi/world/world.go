@@ -83,7 +83,8 @@ type World struct {
 	rates               map[string][]time.Time
 	bills               map[string]*bill // WeChat Pay, by our number
 	billOrder           []string
-	pending             []string // transfers with callbacks to come
+	pending             []string            // transfers with callbacks to come
+	files               map[string][][]byte // every issue of a day's statement, by account and day
 }
 
 // New opens a world: the cast is there, and everything its journal remembers.
@@ -120,7 +121,7 @@ func New(o Options) (*World, error) {
 		options: o, now: o.Now, sources: sources, closed: make(chan struct{}), script: newScript(o.Scenario),
 		byID: map[string]*Person{}, byAccount: map[string]*Person{}, made: make([]int, len(regions)),
 		book: map[string]*transfer{}, owed: map[string]*owedCallback{}, logins: map[string]string{}, usedCodes: map[string]bool{},
-		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{}, bills: map[string]*bill{},
+		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{}, bills: map[string]*bill{}, files: map[string][][]byte{},
 	}
 	for reg := range regions {
 		for _, p := range w.cast(reg) {
@@ -190,6 +191,10 @@ func (w *World) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /bank/transfers", w.bankSend)
 	mux.HandleFunc("GET /bank/transfers/{reference}", w.bankQuery)
+	mux.HandleFunc("GET /bank/accounts/{account}/statements/{day}", w.bankTicket)
+	mux.HandleFunc("GET /bank/accounts/{account}/statements/{day}/files/{issue}", w.bankFile)
+	mux.HandleFunc("GET "+wxpayFlowPath, w.wxpayTicket)
+	mux.HandleFunc("GET "+wxpayFilePath, w.wxpayFile)
 	mux.HandleFunc("POST /exchange/sources/{path...}", w.exchangeAsk)
 	mux.HandleFunc("GET /wechat/sns/jscode2session", w.code2session)
 	mux.HandleFunc("POST /wechat/cgi-bin/stable_token", w.stableToken)

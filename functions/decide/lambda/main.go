@@ -8,6 +8,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/decide"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
+	"github.com/doudi-aid/doudi/shared/deployed/statements"
 	"github.com/doudi-aid/doudi/shared/deployed/wallets"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/watch"
@@ -20,12 +21,13 @@ func run(ctx context.Context, w *deployed.World) error {
 	stepUp := w.Settings.Duration("DOUDI_STEP_UP", time.Minute, 12*time.Hour)
 	reveal := w.Settings.Duration("DOUDI_REVEAL_FOR", time.Minute, 4*time.Hour)
 	book, pays := rulebook.Open(w), wallets.In(w)
+	books := statements.In(w)
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
 	}
 	w.Watch = watch.Over(w.Table, w.Now)
 	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(),
-		IDs: w.IDs, Now: w.Now, Wallets: pays, Cash: cash, StepUp: stepUp, RevealFor: reveal, Metrics: w.Metrics}))
+		IDs: w.IDs, Now: w.Now, Wallets: pays, Cash: cash, StepUp: stepUp, RevealFor: reveal, Metrics: w.Metrics, Office: books.Office(box)}))
 	return nil
 }

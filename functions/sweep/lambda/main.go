@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/queues"
+	"github.com/doudi-aid/doudi/shared/deployed/statements"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/work"
@@ -27,6 +28,7 @@ func run(_ context.Context, w *deployed.World) error {
 	send := queues.Sender(w, work.Queues()...)
 	name := w.Settings.Text("DOUDI_DIVISION")
 	region := civil.DivisionCode(name + "000000")
+	books := statements.In(w)
 	book, err := policy.Shipped()
 	if err != nil {
 		return err
@@ -39,10 +41,11 @@ func run(_ context.Context, w *deployed.World) error {
 	}
 	// Divisions change on 1 January at most, and a function lives for hours.
 	divisions := sync.OnceValue(func() []civil.DivisionCode { return division.Shipped().Below(region, calendar.Today(w.Now())) })
-	d := sweep.Deps{Table: w.Table, Book: book, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+	d := sweep.Deps{Table: w.Table, Book: book, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log, Watch: sweep.Watch{Sources: books.Sources()}}
 	lambda.Start(func(ctx context.Context) error {
+		wanted := sweep.Reconcile(ctx, d)
 		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
-		return errors.Join(err, sweep.Measure(ctx, d, divisions()))
+		return errors.Join(wanted, err, sweep.Measure(ctx, d, divisions()))
 	})
 	return nil
 }

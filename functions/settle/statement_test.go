@@ -1,0 +1,271 @@
+package settle_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/functions/settle"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/bank"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/payout/payouttest"
+	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
+	"github.com/doudi-aid/doudi/shared/reconciliation/reconciliationtest"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/telemetry"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// archive is a hall whose statements settle fetches, from a bank that is told what
+// to give.
+type archive struct {
+	*reconciliationtest.Hall
+	table   table.Store
+	give    func(day civil.Day) settle.Fetched
+	fetched int
+	handle  queue.Handler
+	counted map[string]int64
+	mu      sync.Mutex
+}
+
+func (a *archive) Count(name string, n int64, labels ...telemetry.Label) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counted[name] += n
+	for _, l := range labels {
+		a.counted[name+" "+l.Value] += n
+	}
+}
+
+func (a *archive) Age(string, time.Duration, ...telemetry.Label) {}
+
+func openArchive(t testing.TB, fate *payouttest.Fate) *archive {
+	t.Helper()
+	a := &archive{Hall: reconciliationtest.New(t), counted: map[string]int64{}}
+	a.table = a.Store
+	if fate != nil {
+		a.table = &payouttest.Mortal{Store: a.Store, Fate: fate}
+	}
+	office := a.Office
+	office.Table = a.table
+	a.handle = settle.Handle(settle.Deps{Table: a.table, Office: &office, Now: a.Now, Metrics: a, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Fetch: map[string]settle.Fetch{reconciliation.Bank: func(_ context.Context, day civil.Day) settle.Fetched {
+			a.mu.Lock()
+			a.fetched++
+			a.mu.Unlock()
+			return a.give(day)
+		}}})
+	return a
+}
+
+// want makes the day's statement owed.
+func (a *archive) want() {
+	a.T.Helper()
+	if err := reconciliation.Want(context.Background(), a.Store, reconciliation.Bank, reconciliationtest.Day, reconciliationtest.Settle, a.Now(), a.Now()); err != nil {
+		a.T.Fatal(err)
+	}
+}
+
+func (a *archive) message() queue.Message {
+	key := reconciliation.StatementKey(reconciliation.Bank, reconciliationtest.Day)
+	return queue.Message{ID: "m", Body: work.Message{PK: key.PK, SK: key.SK}.Encode(), Attempt: 1}
+}
+
+func (a *archive) head() reconciliation.Head {
+	a.T.Helper()
+	h, err := reconciliation.Statement(context.Background(), a.Store, reconciliation.Bank, reconciliationtest.Day)
+	if err != nil {
+		a.T.Fatal(err)
+	}
+	return h
+}
+
+// day makes three payments and gives a statement of them, bent by lie.
+func (a *archive) day(lie func([]reconciliation.Line) []reconciliation.Line) {
+	a.T.Helper()
+	noon := reconciliationtest.At("12:00:00")
+	var lines []reconciliation.Line
+	for n := 1; n <= 3; n++ {
+		a.Pay(n, award.Bank, noon)
+		lines = append(lines, a.Line(n, payout.Out, noon))
+	}
+	if lie != nil {
+		lines = lie(lines)
+	}
+	a.give = func(day civil.Day) settle.Fetched {
+		return settle.Fetched{Raw: reconciliationtest.BankSource.Write(day, lines)}
+	}
+}
+
+func TestAStatementIsFetchedAndHeldAgainstOurBooks(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, nil)
+	a.day(nil)
+	a.want()
+	for range 3 { // messages come more than once
+		if err := a.handle(t.Context(), a.message()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := a.head()
+	if h.Standing != reconciliation.Matched || h.Counted.Pairs != 3 || len(h.Counted.Breaks) != 0 || !h.Verified || a.fetched != 1 {
+		t.Errorf("%+v after %d fetches", h, a.fetched)
+	}
+	// It is looked at again for restatements, twice, and then no more.
+	for range 5 {
+		if h = a.head(); h.Next.IsZero() {
+			break
+		}
+		a.Wait(h.Next.Sub(a.Now()))
+		if err := a.handle(t.Context(), a.message()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h.Issue != 1 || h.Looks != 2 || !h.Next.IsZero() || a.fetched != 3 {
+		t.Errorf("%+v after %d fetches", h, a.fetched)
+	}
+}
+
+// X060, K21 and the ordinary slowness of banks: nothing is believed, and it is
+// owed until it is.
+func TestStatementsThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		give    settle.Fetched
+		refused bool
+	}{
+		"not ready yet":         {settle.Fetched{Code: bank.CodeNotReady}, false},
+		"another digest":        {settle.Fetched{Code: bank.CodeDigest}, true},
+		"nobody answers":        {settle.Fetched{Code: "timeout"}, true},
+		"not the agreed form":   {settle.Fetched{Raw: []byte("hello\n")}, true},
+		"far too large":         {settle.Fetched{Raw: []byte(strings.Repeat("x", reconciliation.MaxBytes+1))}, true},
+		"another day's content": {settle.Fetched{Raw: reconciliationtest.BankSource.Write(reconciliationtest.Day.AddDays(-1), nil)}, true},
+	} {
+		a := openArchive(t, nil)
+		a.day(nil)
+		good := a.give
+		a.give = func(civil.Day) settle.Fetched { return c.give }
+		a.want()
+		for range 6 {
+			if err := a.handle(t.Context(), a.message()); err != nil {
+				t.Fatal(err)
+			}
+			h := a.head()
+			if h.Believed() || h.Next.IsZero() || !h.Next.After(a.Now()) || h.Code == "" {
+				t.Fatalf("%s: %+v", name, h)
+			}
+			a.Wait(h.Next.Sub(a.Now()))
+		}
+		if (a.counted["statement_refused"] > 0) != c.refused || a.counted["statement_missed"] != 6 {
+			t.Errorf("%s: counted %v", name, a.counted)
+		}
+		a.give = good
+		if err := a.handle(t.Context(), a.message()); err != nil || a.head().Standing != reconciliation.Matched || a.head().Tries != 0 {
+			t.Errorf("%s: and then: %+v, %v", name, a.head(), err)
+		}
+	}
+}
+
+// TestStatementCrashes kills settle at every write of a day's statement, in every
+// way, and pairs of them: in the end every difference is there once, the money
+// that came back is booked once, and the head says that it is done.
+func TestStatementCrashes(t *testing.T) {
+	t.Parallel()
+	lie := func(a *archive) func([]reconciliation.Line) []reconciliation.Line {
+		return func(l []reconciliation.Line) []reconciliation.Line {
+			other := l[1]
+			other.Reference = strings.Repeat("z", 26)
+			l[1].AmountFen++
+			return append(l, a.Line(1, payout.Back, reconciliationtest.At("16:00:00")), other)
+		}
+	}
+	once := func(name string, dooms map[int]payouttest.Doom) int {
+		fate := payouttest.NewFate(dooms)
+		a := openArchive(t, fate)
+		a.day(lie(a))
+		a.want()
+		for range 12 {
+			_, _ = payouttest.Live(func() error { return a.handle(t.Context(), a.message()) })
+			if h := a.head(); h.Standing == reconciliation.Matched {
+				break
+			}
+			if h := a.head(); h.Next.After(a.Now()) {
+				a.Wait(h.Next.Sub(a.Now()))
+			}
+		}
+		h := a.head()
+		if h.Standing != reconciliation.Matched || h.Issue != 1 {
+			t.Errorf("%s: it ends %+v", name, h)
+		}
+		got := map[reconciliation.Class]int{}
+		for class, breaks := range a.Breaks(reconciliationtest.BankSource, reconciliationtest.Day) {
+			got[class] += len(breaks)
+			for _, b := range breaks {
+				if n := events(t, a.Store, b.Event("", event.Actor{}, time.Time{}).PK, b.ID); n != b.Version {
+					t.Errorf("%s: %s is at version %d with %d events", name, b.ID, b.Version, n)
+				}
+			}
+		}
+		if want := fmt.Sprint(map[reconciliation.Class]int{reconciliation.Amount: 1, reconciliation.Returned: 1, reconciliation.MissingOurs: 1}); fmt.Sprint(got) != want {
+			t.Errorf("%s: found %v", name, got)
+		}
+		if p := a.Payout(1); p.State != payout.Returned {
+			t.Errorf("%s: what came back is %s", name, p.State)
+		}
+		return fate.Touches()
+	}
+	touches := once("nothing", nil)
+	if touches < 6 {
+		t.Fatalf("only %d writes", touches)
+	}
+	for first := 1; first <= touches; first++ {
+		for i, doom := range payouttest.Dooms() {
+			once(fmt.Sprintf("write %d %s", first, doom), map[int]payouttest.Doom{first: doom})
+			second := first + 1 + i
+			once(fmt.Sprintf("writes %d %s and %d", first, doom, second), map[int]payouttest.Doom{first: doom, second: payouttest.Dooms()[(i+first)%4]})
+		}
+	}
+}
+
+func events(t *testing.T, store table.Store, pk, id string) (n int64) {
+	t.Helper()
+	page, err := store.Query(t.Context(), table.Query{PK: pk}.Prefix(event.Prefix+reconciliation.Noun+"#"+id+"#"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(len(page.Items))
+}
+
+// Two at once find what one finds.
+func TestTwoMatchersAtOnce(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, nil)
+	a.day(func(l []reconciliation.Line) []reconciliation.Line { return l[2:] })
+	a.want()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := a.handle(t.Context(), a.message()); err != nil && !errors.Is(err, table.ErrBusy) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := a.handle(t.Context(), a.message()); err != nil {
+		t.Fatal(err)
+	}
+	got := a.Breaks(reconciliationtest.BankSource, reconciliationtest.Day)
+	if h := a.head(); h.Standing != reconciliation.Matched || h.Issue != 1 || len(got[reconciliation.MissingTheirs]) != 2 || len(got) != 1 {
+		t.Errorf("%+v, %v", h, got)
+	}
+}
