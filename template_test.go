@@ -47,6 +47,9 @@ func TestTemplateOfThisProgram(t *testing.T) {
 	if c := f.Changes; !f.Stream || c.Batch != 100 || c.Parallel != 2 || !c.Bisect || c.Retries != 10 || c.MaxAge != time.Hour || c.Dead != "RelayDead" || len(c.Filters) != 1 {
 		t.Errorf("relay reads the stream as %+v", f)
 	}
+	if f := template.Functions["log"]; !f.Stream || f.Schedule != time.Minute || f.Changes.Parallel != 1 || f.Changes.Dead != "LogDead" || len(f.Changes.Filters) != 1 || len(f.Routes) != 6 {
+		t.Errorf("log is read as %+v", f)
+	}
 	if table, there := f.Settings["DOUDI_TABLE"]; !there || table != "" || f.Settings["GOMEMLIMIT"] != "200MiB" {
 		t.Errorf("relay has the settings %v", f.Settings)
 	}
@@ -285,7 +288,7 @@ func statementBreaches(where string, s statement) []string {
 		if slices.Equal(values(s.Action), []string{"cloudwatch:DescribeAlarms"}) {
 			r = strings.TrimSuffix(r, ":alarm:*") // CloudWatch knows no narrower right to read alarms
 		}
-		if strings.Contains(strings.TrimSuffix(r, "/document/*"), "*") || r == "" {
+		if strings.Contains(strings.TrimSuffix(strings.TrimSuffix(r, "/document/*"), "/log/*"), "*") || r == "" {
 			bad = append(bad, where+": resource "+r+" is more than one thing")
 		}
 	}
@@ -324,6 +327,9 @@ func putBreaches(where string, all []statement) []string {
 		}
 	}
 	want := []string{"STAFF#*", "KIN#*"}
+	if !strings.HasSuffix(where, ": LogRole") { // the evidence log has one writer
+		want = append(want, "LOG*", "LEAF#*", "SALT#*")
+	}
 	if !updates { // it moves no counters of funds
 		want = append(want, "FUND#*", "ENVELOPES#*", "REF#*", "PAYEE#*", "BRAKE*")
 	}
@@ -652,7 +658,7 @@ Resources:
                 Action: dynamodb:UpdateItem
                 Resource: !GetAtt Table.Arn
                 Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FUND#*", "ENVELOPES#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}
-              - {Effect: Deny, Action: dynamodb:PutItem, Resource: !GetAtt Table.Arn, Condition: {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["STAFF#*", "KIN#*"]}}}
+              - {Effect: Deny, Action: dynamodb:PutItem, Resource: !GetAtt Table.Arn, Condition: {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["STAFF#*", "KIN#*", "LOG*", "LEAF#*", "SALT#*"]}}}
 `
 	const function = `
 Resources:
@@ -686,6 +692,7 @@ Resources:
 		"updates_anything":      {role, `["FUND#*", "ENVELOPES#*"]`, `["*"]`},
 		"absent_key_passes":     {role, `, "Null": {"dynamodb:LeadingKeys": "false"}`, ""},
 		"staff_by_a_function":   {role, `"STAFF#*", `, ""},
+		"log_by_a_function":     {role, `"LOG*", `, ""},
 		"funds_by_anybody":      {role, "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem"},
 		"denial_that_is_none":   {role, "Effect: Deny", "Effect: Allow"},
 		"literal_arn":           {role, "!GetAtt Table.Arn}", "arn:aws:dynamodb:x}"},

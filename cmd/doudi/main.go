@@ -32,6 +32,7 @@ func commands() []command {
 		{"deploy", "check a region, then bring its stack up 检查并部署一个地区", deployRegion},
 		{"import", "put staff and funds into a deployed region 导入人员和资金", importRoster},
 		{"rotate", "a new version of the key people are known by 轮换人员索引密钥", rotate},
+		{"log-keys", "what an evidence log signs with 生成监督日志密钥", logKeys},
 		{"cost", "what a million applications cost 每百万件申请的费用", price},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
+	"github.com/doudi-aid/doudi/shared/evidence"
 )
 
 // up is the command that runs the whole system on this machine.
@@ -26,6 +27,13 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 	f.DurationVar(&o.SweepEvery, "sweep", 5*time.Second, "how often owed work is looked for")
 	f.Func("wxpay", "regions where people may be paid into WeChat wallets, such as 320400,511700; none by default", func(list string) error {
 		o.WxPay = strings.Split(list, ",")
+		return nil
+	})
+	f.Func("witness", "public key of a witness whose cosignatures the evidence log takes (doudi witness -init prints it); may be given again", func(key string) error {
+		if _, err := evidence.NewWitness(key); err != nil {
+			return err
+		}
+		o.Witnesses = append(o.Witnesses, key)
 		return nil
 	})
 	lambda := f.Bool("lambda", false, "run the shipped zips, as Lambda would, on a DynamoDB engine")

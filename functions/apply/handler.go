@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/document"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -31,7 +32,9 @@ type Deps struct {
 	Book      *policy.Book
 	Tree      *division.Tree
 	Documents document.Store
-	Now       func() time.Time
+	// Evidence proves what is in the evidence log; nil proves nothing.
+	Evidence *evidence.Publisher
+	Now      func() time.Time
 	// Quotas is how many applications one account may file in a day, by relation;
 	// nil takes Quotas.
 	Quotas map[application.Relation]int

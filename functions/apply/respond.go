@@ -143,14 +143,8 @@ func (d Deps) paid(ctx context.Context, id, award string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var last int64
-	paid := false
-	for _, e := range events {
-		if e.Noun == card.Payout && e.ID == award && e.Version > last {
-			last, paid = e.Version, e.Facts.Text("state") == "paid"
-		}
-	}
-	return paid, nil
+	last, ok := card.Told(events, award)
+	return ok && last.Facts.Text("state") == "paid", nil
 }
 
 // NotMeIn proves who says "not me": the paper the application names. What it

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/card"
@@ -333,7 +335,35 @@ func (d Deps) card(ctx context.Context, c httpapi.Call[httpapi.None]) (card.Card
 	if err != nil {
 		return card.Card{}, err
 	}
-	return card.Make(a, events, calendar.Zone), nil
+	out := card.Make(a, events, calendar.Zone)
+	for i := range out.Payments {
+		if out.Payments[i].Evidence, err = d.prove(ctx, events, out.Payments[i].Award); err != nil {
+			return card.Card{}, err
+		}
+	}
+	return out, nil
+}
+
+// prove is the proof that the newest event of a payment is in the evidence log;
+// none until it is.
+func (d Deps) prove(ctx context.Context, events []event.Event, award string) (*card.Evidence, error) {
+	e, ok := card.Told(events, award)
+	if !ok || d.Evidence == nil {
+		return nil, nil
+	}
+	p, ok, err := d.Evidence.Prove(ctx, event.Key(e.PK, e.Noun, e.ID, e.Version))
+	if !ok || err != nil {
+		return nil, err
+	}
+	code, err := p.Text()
+	if err != nil {
+		return nil, err
+	}
+	out := &card.Evidence{Index: int64(p.Index), Leaf: string(p.Leaf), Hash: tlog.RecordHash(p.Leaf).String(), Proof: []string{}, Checkpoint: string(p.Checkpoint), Code: code}
+	for _, h := range p.Hashes {
+		out.Proof = append(out.Proof, h.String())
+	}
+	return out, nil
 }
 
 // now says where a stands as one would say it at the counter.

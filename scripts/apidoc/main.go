@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/functions/signin"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -73,6 +75,7 @@ func routes() map[string][]httpapi.Route {
 	return map[string][]httpapi.Route{
 		"signin": signin.Routes(signin.Deps{}),
 		"apply":  apply.Routes(apply.Deps{}),
+		"log":    log.Routes(log.Deps{}),
 		"decide": decide.Routes(decide.Deps{}),
 		"settle": settle.Routes(settle.Deps{}),
 	}
@@ -96,6 +99,8 @@ type operation struct {
 	// Schemas of a raw route, by their name under raw.
 	Takes   string `yaml:"takes"`
 	Answers string `yaml:"answers"`
+	// Media is what a raw route takes and answers, when that is not JSON.
+	Media string `yaml:"media"`
 }
 
 // document is the whole document as YAML.
@@ -254,7 +259,7 @@ func (b *builder) parameters(path string, r httpapi.Route) *yaml.Node {
 
 func (b *builder) requestBody(r httpapi.Route, say operation) *yaml.Node {
 	if say.Takes != "" {
-		return mapping("required", true, "content", mapping("application/json", b.media(b.raw(say.Takes), say.Request)))
+		return mapping("required", true, "content", mapping(cmp.Or(say.Media, "application/json"), b.media(b.raw(say.Takes), say.Request)))
 	}
 	if r.In == nil || r.In == noneType || bodyless(r) {
 		return nil
@@ -283,7 +288,7 @@ func (b *builder) responses(path string, r httpapi.Route, say operation) (*yaml.
 	status := fmt.Sprint(r.Status)
 	switch {
 	case say.Answers != "":
-		add(all, status, mapping("description", http.StatusText(r.Status), "content", mapping("application/json", b.media(b.raw(say.Answers), say.Response))))
+		add(all, status, mapping("description", http.StatusText(r.Status), "content", mapping(cmp.Or(say.Media, "application/json"), b.media(b.raw(say.Answers), say.Response))))
 	case r.Out == nil: // a raw route says what it has to say by the status
 		add(all, status, mapping("description", http.StatusText(r.Status)))
 	case r.Out == noneType:

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -122,10 +123,11 @@ func (c *Client) JSON(ctx context.Context, s Service, operation string, in, out 
 }
 
 // PutObject stores an object in a bucket of S3. The key is letters, digits and
-// "/-_." only.
+// "/-_." only. The checksum is for buckets under Object Lock, which ask for one.
 func (c *Client) PutObject(ctx context.Context, bucket, key string, content []byte) error {
+	sum := sha256.Sum256(content)
 	_, err := c.call(ctx, request{service: "s3", method: http.MethodPut, url: c.object(bucket, key), body: content, limit: jsonLimit, code: xmlCode,
-		header: http.Header{"Content-Type": {"application/octet-stream"}}})
+		header: http.Header{"Content-Type": {"application/octet-stream"}, "X-Amz-Checksum-Sha256": {base64.StdEncoding.EncodeToString(sum[:])}}})
 	return err
 }
 

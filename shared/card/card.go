@@ -52,6 +52,34 @@ type Line struct {
 	Receipt    string    `json:"receipt,omitempty"`
 	// MinutesToPay is whole minutes from acceptance to the money being there.
 	MinutesToPay int64 `json:"minutes_to_pay,omitempty"`
+	// Evidence proves that what is said here of the money is in the log that the
+	// supervision body keeps; none until a checkpoint speaks of it.
+	Evidence *Evidence `json:"evidence,omitempty"`
+}
+
+// Evidence is the proof of one leaf of the evidence log: whoever has the log's
+// public key checks it without asking us.
+type Evidence struct {
+	Index      int64    `json:"index"`      // of the leaf
+	Leaf       string   `json:"leaf"`       // JSON, as hashed
+	Hash       string   `json:"hash"`       // of the leaf, RFC 6962, base64
+	Proof      []string `json:"proof"`      // hashes from the leaf to the root, base64
+	Checkpoint string   `json:"checkpoint"` // signed note
+	// Code is all of it as the text of a QR code: draw it as it is. Doudi
+	// verify-card reads the picture's text, or this.
+	Code string `json:"code"`
+}
+
+// Told finds the event of the money that the card is about: the latest of the
+// payout of award.
+func Told(events []event.Event, award string) (event.Event, bool) {
+	var last event.Event
+	for _, e := range events {
+		if e.Noun == Payout && e.ID == award && e.Version > last.Version {
+			last = e
+		}
+	}
+	return last, last.Version > 0
 }
 
 // Moment is one line of the timeline.

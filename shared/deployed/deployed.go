@@ -219,3 +219,72 @@ func both(serve func(context.Context, events.APIGatewayV2HTTPRequest) (events.AP
 		return serve(ctx, request)
 	}
 }
+
+// Three is a function that is called, gets the changes of the table and runs by
+// the clock.
+type Three struct {
+	API     http.Handler
+	Changes func(context.Context, []table.Change) error
+	Tick    func(context.Context) error
+}
+
+// ServeChangesAndTickWith does all three, by what get answers. Where get fails
+// nothing was touched: callers come again, and so do records. decode reads a
+// record of the stream. It does not return.
+func (w *World) ServeChangesAndTickWith(decode lambdaqueue.Decode, get func(context.Context) (Three, error)) {
+	serve := http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		three, err := get(r.Context())
+		if err != nil {
+			w.Log.ErrorContext(r.Context(), "cannot serve", "error", err)
+			http.Error(out, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable) // callers are machines and come again
+			return
+		}
+		three.API.ServeHTTP(out, r)
+	})
+	changes := lambdaqueue.Changes(w.Queue(), decode, func(ctx context.Context, all []table.Change) error {
+		three, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		return three.Changes(ctx, all)
+	})
+	tick := func(ctx context.Context) error {
+		three, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		return three.Tick(ctx)
+	}
+	lambda.Start(three(lambdahttp.Adapt(serve), changes, tick))
+}
+
+// three tells a batch of changes by its records, the clock by its name, and takes
+// all else for a request.
+func three(serve func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error),
+	changes func(context.Context, events.DynamoDBEvent) (events.DynamoDBEventResponse, error), tick func(context.Context) error,
+) func(context.Context, json.RawMessage) (any, error) {
+	return func(ctx context.Context, raw json.RawMessage) (any, error) {
+		var which struct {
+			Records []json.RawMessage `json:"Records"`
+			Source  string            `json:"source"`
+		}
+		if err := json.Unmarshal(raw, &which); err != nil {
+			return nil, err
+		}
+		switch {
+		case len(which.Records) > 0:
+			var batch events.DynamoDBEvent
+			if err := json.Unmarshal(raw, &batch); err != nil {
+				return nil, err
+			}
+			return changes(ctx, batch)
+		case which.Source == "aws.events":
+			return nil, tick(ctx)
+		}
+		var request events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(raw, &request); err != nil {
+			return nil, err
+		}
+		return serve(ctx, request)
+	}
+}

@@ -3,6 +3,8 @@ package deployed
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -71,6 +73,31 @@ func TestBothTellsABatchFromARequest(t *testing.T) {
 		}
 		raw, err := json.Marshal(answer)
 		if err != nil || !strings.Contains(string(raw), want) {
+			t.Errorf("%s was answered %s, %v", event, raw, err)
+		}
+	}
+	if _, err := handle(t.Context(), json.RawMessage(`[`)); err == nil {
+		t.Error("what is no event was handled")
+	}
+}
+
+func TestThreeTellsChangesTheClockAndRequestsApart(t *testing.T) {
+	handle := three(
+		func(_ context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+			return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: r.RawPath}, nil
+		},
+		func(_ context.Context, e events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+			return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: e.Records[0].EventID}}}, nil
+		},
+		func(context.Context) error { return errors.New("ticked") })
+	for event, want := range map[string]string{
+		`{"Records":[{"eventID":"e1","eventSource":"aws:dynamodb"}]}`:                                 `"itemIdentifier":"e1"`,
+		`{"version":"2.0","rawPath":"/v1/log","body":"{\"Records\":[{}],\"source\":\"aws.events\"}"}`: `"body":"/v1/log"`,
+		`{"version":"0","source":"aws.events","detail-type":"Scheduled Event"}`:                       "ticked",
+	} {
+		answer, err := handle(t.Context(), json.RawMessage(event))
+		raw, err2 := json.Marshal(answer)
+		if err2 != nil || !strings.Contains(string(raw)+fmt.Sprint(err), want) {
 			t.Errorf("%s was answered %s, %v", event, raw, err)
 		}
 	}

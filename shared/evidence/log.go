@@ -136,11 +136,40 @@ const tries = 12
 // If we die before a transaction its events are found by Sweep; after it, they are
 // in the log. A lost answer is settled by the markers.
 func (l *Log) Sequence(ctx context.Context, items ...table.Item) (int, error) {
-	pending, err := l.pending(ctx, items)
+	pending, _, err := l.pending(ctx, items)
 	if err != nil {
 		return 0, err
 	}
 	return l.drain(ctx, pending)
+}
+
+// Take is Sequence for what a stream brings: an event that is in the log already
+// was brought twice, or was changed, which nothing of ours ever does. Those that are
+// not what the log says are answered.
+func (l *Log) Take(ctx context.Context, items ...table.Item) (int, []Found, error) {
+	pending, already, err := l.pending(ctx, items)
+	if err != nil {
+		return 0, nil, err
+	}
+	n, err := l.drain(ctx, pending)
+	if err != nil {
+		return n, nil, err
+	}
+	var found []Found
+	for _, key := range already {
+		index, logged, err := l.Index(ctx, key)
+		if err != nil || !logged {
+			return n, found, err
+		}
+		o, err := l.Opens(ctx, index)
+		if err != nil {
+			return n, found, err
+		}
+		if o != Same && o != Erased {
+			found = append(found, Found{index, key, o})
+		}
+	}
+	return n, found, nil
 }
 
 // drain appends all of pending, and returns how many it added.
@@ -165,12 +194,17 @@ func (l *Log) drain(ctx context.Context, pending []table.Item) (int, error) {
 }
 
 // pending are the events of items that are not in the log, with predecessors,
-// each thing's versions in order.
-func (l *Log) pending(ctx context.Context, items []table.Item) ([]table.Item, error) {
+// each thing's versions in order; and the keys of those that are.
+func (l *Log) pending(ctx context.Context, items []table.Item) (all []table.Item, already []table.Key, err error) {
 	have := map[table.Key]table.Item{}
 	var order []table.Key
 	for _, item := range items {
-		if _, twice := have[item.Key]; !twice && event.Is(item.Key) && !l.known(item.Key) {
+		_, twice := have[item.Key]
+		switch {
+		case twice || !event.Is(item.Key):
+		case l.known(item.Key):
+			already = append(already, item.Key)
+		default:
 			have[item.Key] = item
 			order = append(order, item.Key)
 		}
@@ -187,6 +221,7 @@ func (l *Log) pending(ctx context.Context, items []table.Item) ([]table.Item, er
 				delete(have, key)
 				if logged {
 					l.learn(key)
+					already = append(already, key)
 				}
 				return err
 			}
@@ -211,9 +246,8 @@ func (l *Log) pending(ctx context.Context, items []table.Item) ([]table.Item, er
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []table.Item
 	placed := map[table.Key]bool{}
 	add := func(item table.Item) {
 		if !placed[item.Key] {
@@ -233,7 +267,7 @@ func (l *Log) pending(ctx context.Context, items []table.Item) ([]table.Item, er
 		add(item)
 	}
 	inVersionOrder(all)
-	return all, nil
+	return all, already, nil
 }
 
 // inVersionOrder gives the versions of each thing the places they have, in their

@@ -75,7 +75,7 @@ func (l *Log) sweepShard(ctx context.Context, hour time.Time, shard int, from, n
 		if err != nil {
 			return err
 		}
-		missing, err := l.pending(ctx, page.Items)
+		missing, _, err := l.pending(ctx, page.Items)
 		if err != nil {
 			return err
 		}

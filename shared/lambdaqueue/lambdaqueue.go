@@ -122,3 +122,41 @@ func Stream(cfg Config, decode Decode, h func(context.Context, table.Change) err
 		return out, nil
 	}
 }
+
+// Changes is Stream for a function that takes a batch as one. When h fails, the
+// whole batch comes again, halved until what fails stands alone. A record that
+// cannot be read is given up by itself in the same way.
+func Changes(cfg Config, decode Decode, h func(context.Context, []table.Change) error) func(context.Context, events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+	return func(ctx context.Context, e events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+		out := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
+		if len(e.Records) == 0 {
+			return out, nil
+		}
+		var changes []table.Change
+		failed := func(at string) {
+			out.BatchItemFailures = append(out.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: at})
+		}
+		unread := ""
+		for _, record := range e.Records {
+			change, ok, err := decode(record)
+			if err != nil {
+				cfg.Logger.ErrorContext(ctx, "record cannot be read", "record", record.Change.SequenceNumber, "error", err)
+				cfg.Metrics.Count("MessageFailed", 1, telemetry.Label{Name: "queue", Value: "stream"})
+				unread = record.Change.SequenceNumber
+				break
+			}
+			if ok {
+				changes = append(changes, change)
+			}
+		}
+		first := queue.Message{ID: e.Records[0].Change.SequenceNumber, Queue: "stream", Attempt: 1}
+		give := func(ctx context.Context, _ queue.Message) error { return h(ctx, changes) }
+		switch {
+		case len(changes) > 0 && !cfg.done(ctx, first, give):
+			failed(first.ID)
+		case unread != "":
+			failed(unread)
+		}
+		return out, nil
+	}
+}

@@ -28,6 +28,9 @@ var places = map[string]struct{ arn, leading string }{
 	"staff":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "STAFF#1"},
 	"kin":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "KIN#1"},
 	"brake":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "BRAKE#1"},
+	"log":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LOG#1"},
+	"marker":        {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LEAF#1"},
+	"salt":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "SALT#1"},
 	"payee":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "PAYEE#1"},
 	"reference":     {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "REF#1"},
 	"index-owner":   {"arn:aws-cn:dynamodb:" + here + ":table/doudi/index/owner", ""},
@@ -40,6 +43,10 @@ var places = map[string]struct{ arn, leading string }{
 	"settle-queue":  {"arn:aws-cn:sqs:" + here + ":settle", ""},
 	"notify-queue":  {"arn:aws-cn:sqs:" + here + ":notify", ""},
 	"relay-dead":    {"arn:aws-cn:sqs:" + here + ":relay-dead", ""},
+	"log-dead":      {"arn:aws-cn:sqs:" + here + ":log-dead", ""},
+	"secret-log":    {"arn:aws-cn:secretsmanager:" + here + ":secret:log-aaaaaa", ""},
+	"tiles":         {"arn:aws-cn:s3:::log-bucket/log/1", ""},
+	"log-bucket":    {"arn:aws-cn:s3:::log-bucket", ""},
 	"other-queue":   {"arn:aws-cn:sqs:" + here + ":other", ""},
 	"secret-wechat": {"arn:aws-cn:secretsmanager:" + here + ":secret:wechat-aaaaaa", ""},
 	"secret-staff":  {"arn:aws-cn:secretsmanager:" + here + ":secret:staff-aaaaaa", ""},
@@ -59,25 +66,25 @@ var places = map[string]struct{ arn, leading string }{
 
 // parameters are what the root stack hands to infra/identity.yaml.
 var parameters = map[string]string{
-	"System": "doudi", "LogDays": "180", "TableArn": "case", "StreamArn": "stream", "SealKeyArn": "seal-key", "DocumentsArn": "bucket",
+	"System": "doudi", "LogDays": "180", "TableArn": "case", "StreamArn": "stream", "SealKeyArn": "seal-key", "DocumentsArn": "bucket", "LogBucketArn": "log-bucket", "LogSecret": "secret-log", "LogDeadArn": "log-dead",
 	"WechatSecret": "secret-wechat", "StaffSecret": "secret-staff", "ExchangeSecret": "secret-source", "BankSecret": "secret-bank", "WxpaySecret": "secret-wxpay", "SmsSecret": "secret-sms",
 	"VerifyQueueArn": "verify-queue", "PayQueueArn": "pay-queue", "SettleQueueArn": "settle-queue", "NotifyQueueArn": "notify-queue", "RelayDeadArn": "relay-dead",
 }
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin brake payee reference other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin brake log marker salt payee reference other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},
 	"stream":                           {"dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"},
-	"verify-queue pay-queue settle-queue notify-queue relay-dead other-queue":                   {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"},
-	"secret-wechat secret-staff secret-source secret-bank secret-wxpay secret-sms secret-other": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"},
-	"seal-key other-key": {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant"},
-	"evidence beside":    {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"},
-	"bucket":             {"s3:ListBucket", "s3:PutBucketPolicy", "s3:DeleteBucket", "s3:PutBucketPublicAccessBlock"},
-	"a-role":             {"iam:PassRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "sts:AssumeRole"},
-	"a-function":         {"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"},
+	"verify-queue pay-queue settle-queue notify-queue relay-dead log-dead other-queue":                     {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"},
+	"secret-wechat secret-staff secret-source secret-bank secret-wxpay secret-sms secret-log secret-other": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"},
+	"seal-key other-key":    {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant"},
+	"evidence tiles beside": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"},
+	"bucket log-bucket":     {"s3:ListBucket", "s3:PutBucketPolicy", "s3:DeleteBucket", "s3:PutBucketPublicAccessBlock"},
+	"a-role":                {"iam:PassRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "sts:AssumeRole"},
+	"a-function":            {"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"},
 }
 
 // never is what no function may do, whatever testdata says.
@@ -88,9 +95,10 @@ var never = []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb
 
 // neverOf is what one function may not do, and why somebody would try.
 var neverOf = map[string][]string{
-	"apply":  {"secret-", "-queue", "dynamodb:UpdateItem"},                          // open to everybody on the Internet: no money, no secrets
+	"apply":  {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"},    // open to everybody on the Internet: no money, no secrets
 	"signin": {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
 	"notify": {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
+	"log":    {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
 	"relay":  {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
 	"sweep":  {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
 	"verify": {"secret-bank", "secret-wxpay", "pay-queue"},

@@ -34,10 +34,10 @@ func ARN(service, resource string) string {
 
 // Options say what there is.
 type Options struct {
-	Dir    string  // of keys and objects; it must exist
-	Queues *Queues // SQS delivers into them
-	Bucket string  // the one bucket
-	IDs    *ident.Source
+	Dir     string  // of keys and objects; it must exist
+	Queues  *Queues // SQS delivers into them
+	Buckets []string
+	IDs     *ident.Source
 	// Hook, when it is not nil, sees each call of the JSON services before it is
 	// carried out and after; tests kill functions there.
 	Hook func(call Call)

@@ -43,7 +43,7 @@ func calls(at *string) *awscall.Client {
 // serve opens the stand-in on dir, behind real HTTP.
 func serve(t *testing.T, dir string, queues *Queues) *string {
 	t.Helper()
-	c, err := New(Options{Dir: dir, Queues: queues, Bucket: "evidence", IDs: ident.Random()})
+	c, err := New(Options{Dir: dir, Queues: queues, Buckets: []string{"evidence"}, IDs: ident.Random()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ func (c *Cloud) object(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch {
-	case bucket != c.options.Bucket:
+	case !slices.Contains(c.options.Buckets, bucket):
 		refuseObject(w, http.StatusNotFound, "NoSuchBucket")
 		return
 	case key == "":

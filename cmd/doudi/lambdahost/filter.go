@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // pattern is a filter pattern of an event source mapping: an object of objects
-// whose leaves are lists of values, or of {"exists": true}. It refuses what it
+// whose leaves are lists of values, of {"exists": true}, or of {"prefix": …}. It refuses what it
 // does not know, or a filter would pass what Lambda drops.
 type pattern map[string]any
 
@@ -29,8 +30,9 @@ func known(p pattern) error {
 		case []any:
 			for _, one := range v {
 				o, operator := one.(map[string]any)
-				exists, bool := o["exists"].(bool)
-				if operator && (len(o) != 1 || !bool || !exists) {
+				exists, _ := o["exists"].(bool)
+				_, prefix := o["prefix"].(string)
+				if operator && (len(o) != 1 || !exists && !prefix) {
 					return fmt.Errorf("filter pattern of %s has an operator that is not played here", name)
 				}
 			}
@@ -55,8 +57,12 @@ func (p pattern) matches(value any) bool {
 			}
 		case []any:
 			if !there || !slices.ContainsFunc(want, func(one any) bool {
-				_, exists := one.(map[string]any)
-				return exists || one == have
+				o, operator := one.(map[string]any)
+				if prefix, ok := o["prefix"].(string); ok {
+					text, is := have.(string)
+					return is && strings.HasPrefix(text, prefix)
+				}
+				return operator || one == have
 			}) {
 				return false
 			}

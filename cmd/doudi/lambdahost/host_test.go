@@ -416,7 +416,16 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: %v", event, !want)
 		}
 	}
-	for _, text := range []string{`{`, `{}`, `{"a":"b"}`, `{"a":[{"prefix":"x"}]}`, `{"a":[{"exists":false}]}`, `{"a":{"b":[{"numeric":[">",1]}]}}`} {
+	p, err = parsePattern(`{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"EVENT#"}]}}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sk, want := range map[string]bool{"EVENT#a": true, "HEAD": false, "": false} {
+		if p.matches(map[string]any{"dynamodb": map[string]any{"Keys": map[string]any{"sk": map[string]any{"S": sk}}}}) != want {
+			t.Errorf("sort key %q: %v", sk, !want)
+		}
+	}
+	for _, text := range []string{`{`, `{}`, `{"a":"b"}`, `{"a":[{"prefix":1}]}`, `{"a":[{"exists":false}]}`, `{"a":{"b":[{"numeric":[">",1]}]}}`} {
 		if _, err := parsePattern(text); err == nil {
 			t.Errorf("%s: accepted, and would pass what Lambda drops", text)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/relay"
 	"github.com/doudi-aid/doudi/functions/sweep"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -44,6 +45,34 @@ func (s *System) relayBatch(ctx context.Context, feed table.Feed, handle func(co
 		}
 	}
 	return err
+}
+
+// logLoop is the stream's other event source: it hands every change to the log, a
+// batch as one.
+func (s *System) logLoop(ctx context.Context, feed table.Feed, d log.Deps) {
+	take := log.Changes(d)
+	for ctx.Err() == nil {
+		changes, err := feed.Next(ctx, "log", feedBatch)
+		if err == nil && len(changes) > 0 {
+			if err = take(ctx, changes); err == nil {
+				err = feed.Ack(ctx, "log", changes[len(changes)-1].Seq)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "log", "err", err)
+			wait(ctx, pause)
+		}
+	}
+}
+
+// tickLoop is the schedule of the log.
+func (s *System) tickLoop(ctx context.Context, d log.Deps, every time.Duration) {
+	for ctx.Err() == nil {
+		if err := log.Run(ctx, d); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "log", "err", err)
+		}
+		wait(ctx, every)
+	}
 }
 
 // sweepLoop is the schedule. The first run takes everything owed, at once: that

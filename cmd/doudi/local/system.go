@@ -21,10 +21,12 @@ import (
 
 	"github.com/doudi-aid/doudi"
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
+	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/relay"
 	"github.com/doudi-aid/doudi/functions/sweep"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
@@ -54,7 +56,12 @@ type Options struct {
 	// WithoutRelay loses every message that the relay would send: the sweeper
 	// alone must finish everything.
 	WithoutRelay bool
-	Limits       httpapi.Limits // of one caller; zero takes the defaults
+	// WithoutLogStream loses every change that the stream would bring to the
+	// evidence log: its sweep alone must find every event.
+	WithoutLogStream bool
+	// Witnesses are the public keys of witnesses whose cosignatures are taken.
+	Witnesses []string
+	Limits    httpapi.Limits // of one caller; zero takes the defaults
 	// ForgetfulWorld keeps the world in memory even with Data.
 	ForgetfulWorld bool
 	FundFen        money.Fen     // what each township's relief fund begins with; 0 for the usual
@@ -82,7 +89,11 @@ type System struct {
 	Book  *policy.Book
 	Tree  *division.Tree
 
-	sources  reconciliation.Sources
+	sources reconciliation.Sources
+	// Evidence is the evidence log and what is published of it.
+	Evidence *evidence.Publisher
+
+	logDeps  log.Deps
 	calendar *calendar.Calendar
 	ids      *ident.Source
 	sessions *session.Store
@@ -140,6 +151,9 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.sessions = session.NewStore(s.Table, rand.Reader, s.now)
+	if err := s.openLog(o); err != nil {
+		return err
+	}
 	keys := Keys(seed)
 	if err := s.openWorld(o, keys); err != nil {
 		return err
@@ -162,6 +176,10 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if !o.WithoutRelay {
 		s.run(func() { s.relayLoop(ctx, s.feed, relay.Deps{Send: s.broker, Now: s.now}) })
 	}
+	if !o.WithoutLogStream {
+		s.run(func() { s.logLoop(ctx, s.feed, s.logDeps) })
+	}
+	s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
 	s.run(func() {
 		s.sweepLoop(ctx, sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
 			Watch: sweep.Watch{Sources: s.sources}}, o.SweepEvery)

@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/notify"
 	"github.com/doudi-aid/doudi/functions/pay"
 	"github.com/doudi-aid/doudi/functions/settle"
@@ -148,11 +149,12 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	routes := slices.Concat(
 		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
 			Staff: localStaff{s}, Now: s.now}),
-		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Now: s.now,
+		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Evidence: s.Evidence, Now: s.now,
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
 			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		log.Routes(s.logDeps),
 	)
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ import (
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
 	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/rail/wxpayrail"
 	"github.com/doudi-aid/doudi/shared/seal"
@@ -92,7 +93,10 @@ type System struct {
 // tableName is not that of package local: its items are sealed with other keys.
 const tableName = "doudi-lambda"
 
-const bucket = "evidence"
+const (
+	bucket    = "evidence"
+	logBucket = "log"
+)
 
 var words = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: cloud.AccessKey, SecretAccessKey: cloud.AccessKey, Source: "local"}, nil
@@ -148,7 +152,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	}
 	stream.Lose = o.Trouble.Lose
 	s.Queues = cloud.NewQueues(queues(template, o.Trouble.Haste), time.Now, ids, o.Trouble.Again)
-	services, err := cloud.New(cloud.Options{Dir: filepath.Join(o.Data, "cloud"), Queues: s.Queues, Bucket: bucket, IDs: ids, Hook: o.Trouble.Hook})
+	services, err := cloud.New(cloud.Options{Dir: filepath.Join(o.Data, "cloud"), Queues: s.Queues, Buckets: []string{bucket, logBucket}, IDs: ids, Hook: o.Trouble.Hook})
 	if err != nil {
 		return err
 	}
@@ -169,6 +173,15 @@ func (s *System) start(ctx context.Context, o Options) error {
 	for name, text := range own {
 		services.Keep(name+"Secret", text)
 	}
+	signing, err := evidence.OpenKeys(filepath.Join(o.Data, "log-keys.json"), local.LogOrigin, rand.Reader)
+	if err != nil {
+		return err
+	}
+	secret, err := json.Marshal(signing)
+	if err != nil {
+		return err
+	}
+	services.Keep("LogSecret", string(secret))
 	if err := s.openWorld(ctx, o, lines, outside); err != nil {
 		return err
 	}
@@ -271,7 +284,7 @@ func settings(t *doudi.Template, o Options, amazon, own, outside, appID, agreeme
 	out := map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB": o.Endpoint, "AWS_ENDPOINT_URL_KMS": amazon, "AWS_ENDPOINT_URL_SQS": amazon,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": amazon, "AWS_ENDPOINT_URL_S3": amazon,
-		"DOUDI_TABLE": tableName, "DOUDI_SEAL_KEY": cloud.SealKey, "DOUDI_SEAL_ALGORITHM": seal.AES256GCM.String(), "DOUDI_STAGE": "dev", "DOUDI_DIVISION": Region, "DOUDI_DOCUMENTS": bucket,
+		"DOUDI_TABLE": tableName, "DOUDI_SEAL_KEY": cloud.SealKey, "DOUDI_SEAL_ALGORITHM": seal.AES256GCM.String(), "DOUDI_STAGE": "dev", "DOUDI_DIVISION": Region, "DOUDI_DOCUMENTS": bucket, "DOUDI_LOG_BUCKET": logBucket, "DOUDI_LOG_SECRET": "LogSecret",
 		"DOUDI_WECHAT_APP_ID": appID, "DOUDI_WECHAT_URL": outside + "/wechat", "DOUDI_WECHAT_SECRET": "WechatSecret",
 		"DOUDI_STAFF_URL": outside + "/wecom", "DOUDI_STAFF_SECRET": "StaffSecret",
 		"DOUDI_EXCHANGE_URL": outside + "/exchange", "DOUDI_EXCHANGE_SECRET": "ExchangeSecret",
