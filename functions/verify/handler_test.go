@@ -266,7 +266,7 @@ func TestEveryRoleOfTheCast(t *testing.T) {
 			if !slices.Equal(holds(a), c.holds) || !slices.Equal(f.Classes, c.classes) || !slices.Equal(f.Kin, c.kin) || f.Persons != c.persons {
 				t.Errorf("holds %v, classes %v, kin %v, persons %d", holds(a), f.Classes, f.Kin, f.Persons)
 			}
-			if !f.AmountFen.Payable() || f.Rules == "" || len(f.Checks) != 8*c.persons {
+			if !f.AmountFen.Payable() || f.Rules == "" || len(f.Checks) != 10*c.persons {
 				t.Errorf("drafted %s under %q from %d checks", f.AmountFen, f.Rules, len(f.Checks))
 			}
 			if c.kin != nil && f.Authority == policy.Township {
@@ -298,7 +298,7 @@ nth = [1, 2, 3]
 	id := r.submit("plain")
 	a := r.must(id)
 	first := r.asked.take()
-	if len(first) != 6 || a.State != application.Verified || a.Held() {
+	if len(first) != 8 || a.State != application.Verified || a.Held() {
 		t.Fatalf("asked %d, %s, holds %v", len(first), a.State, holds(a))
 	}
 	if got := outcomes(a, policy.SourceDeath); !slices.Equal(got, []policy.CheckOutcome{policy.Unavailable}) {
@@ -371,7 +371,7 @@ func TestWhoHasNoIdentityCardWaitsForAPersonOrNot(t *testing.T) {
 	if a := r.must(r.file(child, agree)); !slices.Equal(holds(a), []string{application.HoldGuardian}) {
 		t.Errorf("a guardian's account: %v", holds(a))
 	}
-	if len(r.asked.take()) != 6 {
+	if len(r.asked.take()) != 8 {
 		t.Error("only the child can be looked up")
 	}
 }
@@ -392,7 +392,7 @@ func TestAnApplicationThatMovesMeanwhileIsVerifiedAsItIsThen(t *testing.T) {
 	id := r.file(p, []application.Agreement{{Role: "subject", Document: doc}})
 	r.asked.while = func() { // the spouse agrees while the registers are being asked
 		_, err := application.Change(context.Background(), r.deps.Table, id, application.Request{}, func(a application.Application) (application.Step[struct{}], error) {
-			n, err := a.Supplement(a.Subject, a.People, a.Payee)
+			n, err := a.Supplement(a.Subject, a.People, a.Payee, r.clock())
 			if err != nil {
 				return application.Step[struct{}]{}, err
 			}
@@ -411,7 +411,7 @@ func TestAnApplicationThatMovesMeanwhileIsVerifiedAsItIsThen(t *testing.T) {
 	if got := outcomes(a, policy.SourceDeath); !slices.Equal(got, []policy.CheckOutcome{policy.HitClear, policy.HitClear}) {
 		t.Errorf("findings from before the consent: %v", got)
 	}
-	if n := len(r.asked.take()); n != 12 {
+	if n := len(r.asked.take()); n != 16 {
 		t.Errorf("asked %d times", n)
 	}
 }
@@ -655,7 +655,7 @@ func TestP01NothingPersonalInLogsKeysOrEvents(t *testing.T) {
 		}
 	}
 	checks, err := verification.Load(t.Context(), r.deps.Table, r.deps.Box, id)
-	if err != nil || len(checks) != 18 {
+	if err != nil || len(checks) != 24 {
 		t.Fatalf("%d checks, %v", len(checks), err)
 	}
 	for k, c := range checks {

@@ -282,7 +282,7 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	if c, err := exchange.New(config("https://a.example")); err != nil || len(c.Sources()) != 8 {
+	if c, err := exchange.New(config("https://a.example")); err != nil || len(c.Sources()) != 11 {
 		t.Errorf("%v", err)
 	}
 }

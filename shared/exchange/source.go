@@ -30,6 +30,9 @@ type Source struct {
 	Try time.Duration `toml:"try"`
 	// Async sources may answer Pending.
 	Async bool `toml:"async"`
+	// Causes are those of the cases that the source is asked about; none means all.
+	// A case that names bills counts as one about them.
+	Causes []string `toml:"causes"`
 	// FailOpen: first-step aid need not wait for this source (Law art. 50); what it
 	// says afterwards goes into the explanation.
 	FailOpen bool   `toml:"fail_open"`
@@ -39,7 +42,7 @@ type Source struct {
 // Fact is one thing a source may tell us.
 type Fact struct {
 	Name string `toml:"name"`
-	Kind string `toml:"kind"` // enum, count, month, division or code
+	Kind string `toml:"kind"` // enum, count, month, division, code or codes
 	// Values are what an enum may be.
 	Values []string `toml:"values"`
 	// Adverse are values that a person must look at. For a count: "1+" is any but 0.
@@ -59,6 +62,7 @@ var (
 		"month":    regexp.MustCompile(`^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$`),
 		"division": regexp.MustCompile(`^[0-9]{12}$`),
 		"code":     regexp.MustCompile(`^[0-9a-z][0-9a-z-]{0,39}$`),
+		"codes":    regexp.MustCompile(`^[0-9A-Z][0-9A-Z.-]*( [0-9A-Z][0-9A-Z.-]*){0,39}$`),
 	}
 )
 
@@ -100,6 +104,9 @@ func ParseSources(raw []byte) ([]Source, error) {
 		}
 		if s.Freshness <= 0 || s.Try <= 0 || s.Deadline < s.Try || s.Deadline > time.Minute {
 			bad("%s: freshness and 0 < try <= deadline <= 1m are required", s.ID)
+		}
+		if slices.ContainsFunc(s.Causes, func(c string) bool { return !idForm.MatchString(c) }) {
+			bad("%s: a cause has the wrong form", s.ID)
 		}
 		s.check(func(format string, args ...any) { bad(s.ID+": "+format, args...) })
 	}

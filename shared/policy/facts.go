@@ -129,6 +129,8 @@ const (
 	SourceFireRescue        = "fire_rescue"        // fire incidents
 	SourceTrafficPolice     = "traffic_police"     // traffic accidents
 	SourceEmergencyResponse = "emergency_response" // disasters
+	SourcePublicPayroll     = "public_payroll"     // staff paid from public funds
+	SourceAllowance         = "allowance"          // allowances paid from public funds
 )
 
 var sources = labels[string]{
@@ -139,6 +141,7 @@ var sources = labels[string]{
 	{SourceHousingFund, "住房公积金"}, {SourceBank, "银行存款"}, {SourceNonbankPayment, "非银行支付机构"},
 	{SourceSchool, "学籍"}, {SourceUnion, "工会困难职工档案"}, {SourceKin, "近亲属备案"},
 	{SourceFireRescue, "消防救援"}, {SourceTrafficPolice, "公安交管"}, {SourceEmergencyResponse, "应急管理"},
+	{SourcePublicPayroll, "财政供养"}, {SourceAllowance, "惠民惠农补贴"},
 }
 
 // Sources lists every source that rules may name.

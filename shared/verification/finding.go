@@ -43,7 +43,7 @@ type Known struct {
 // A source without an answer is written down as such and stands in nobody's way
 // on the emergency track, unless the region's rules insist on it.
 func (c Case) Weigh(blind *seal.Blind, sources []Source, rules *policy.Rules, known Known, by event.Actor, now time.Time) (Result, error) {
-	w := weighing{c: c, blind: blind, sources: sources, now: now, kin: map[string]bool{}}
+	w := weighing{c: c, blind: blind, sources: c.asked(sources), now: now, kin: map[string]bool{}}
 	for _, id := range known.Kin {
 		w.kin[id] = true
 	}

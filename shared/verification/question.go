@@ -16,6 +16,19 @@ import (
 type Source struct {
 	ID    string
 	Basis string // legal basis
+	// Causes are those of the cases it is asked about; none means all.
+	Causes []string
+}
+
+// asks reports whether s is asked about c at all: a register that has nothing to
+// say about what happened is not opened (Law art. 70(6)).
+func (c Case) asks(s Source) bool {
+	return len(s.Causes) == 0 || len(c.Particulars.Expenses) > 0 || slices.Contains(s.Causes, string(c.Cause))
+}
+
+// asked is those of sources that are asked about c.
+func (c Case) asked(sources []Source) []Source {
+	return slices.DeleteFunc(slices.Clone(sources), func(s Source) bool { return !c.asks(s) })
 }
 
 // meanings says which source of the rules each register of the catalogue is. A
@@ -30,6 +43,10 @@ var meanings = map[string]string{
 	"social_insurance": policy.SourceSocialInsurance,
 	"unemployment":     policy.SourceUnemployment,
 	"near_relative":    policy.SourceKin,
+
+	"medical_settlement": policy.SourceMedicalInsurance,
+	"public_payroll":     policy.SourcePublicPayroll,
+	"allowance":          policy.SourceAllowance,
 }
 
 // Meaning is the source of the rules that register id is.
@@ -81,6 +98,7 @@ type Question struct {
 // too old. Whoever did not agree is not asked about, anywhere.
 func (c Case) Questions(blind *seal.Blind, sources []Source, now time.Time) []Question {
 	var all []Question
+	sources = c.asked(sources)
 	for _, role := range c.Particulars.Verified() {
 		who, _ := c.Particulars.Person(role)
 		ref := c.Ref(blind, c.Particulars, role)

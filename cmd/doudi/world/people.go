@@ -116,6 +116,10 @@ func (w *World) person(reg, number int, born time.Time, role, story string) Pers
 		"social_insurance": {"found", map[string]string{"pension": "resident", "paying": "no", "income_band": "none"}},
 		"unemployment":     {"found", map[string]string{"benefit": "none", "registered_unemployed": "no"}},
 		"near_relative":    {"found", map[string]string{"kin": "no"}},
+
+		"public_payroll":     {"found", map[string]string{"on_payroll": "no"}},
+		"allowance":          {"found", map[string]string{"elderly_allowance": "none", "tekun_support": "none", "unemployed_relief": "none"}},
+		"medical_settlement": {"found", map[string]string{"settled": "no"}},
 	}
 	return p
 }

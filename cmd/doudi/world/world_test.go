@@ -890,7 +890,7 @@ func TestPeople(t *testing.T) {
 			}
 			seen[unique] = true
 		}
-		if len(p.Registers) != 8 {
+		if len(p.Registers) != 11 {
 			t.Errorf("%s %s is in %d registers", p.Region, p.Role, len(p.Registers))
 		}
 	}
