@@ -18,12 +18,14 @@ import (
 // Members is the whole list anew. Who is to be helped never changes: that is
 // another application.
 type SupplementIn struct {
-	Phone    redact.Text `json:"phone" api:"max=40"` // of the subject
-	Address  redact.Text `json:"address" api:"max=200"`
-	Story    redact.Text `json:"story" api:"max=2000,lines"`
-	Members  *[]MemberIn `json:"members" api:"max=20"`
-	Payee    *PayeeIn    `json:"payee"`
-	Consents []ConsentIn `json:"consents" api:"max=25"`
+	Phone   redact.Text `json:"phone" api:"max=40"` // of the subject
+	Address redact.Text `json:"address" api:"max=200"`
+	Story   redact.Text `json:"story" api:"max=2000,lines"`
+	Members *[]MemberIn `json:"members" api:"max=20"`
+	Payee   *PayeeIn    `json:"payee"`
+	// Expenses are all bills anew; nobody has to name any.
+	Expenses *[]ExpenseIn `json:"expenses" api:"max=20"`
+	Consents []ConsentIn  `json:"consents" api:"max=25"`
 }
 
 // supplement sends the application back to verification with what is new. A
@@ -37,7 +39,7 @@ func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (htt
 			return application.Step[Changed]{}, err
 		}
 		r, holder := reader{today: calendar.Today(now)}, p.Holder
-		if in.Phone.Empty() && in.Address.Empty() && in.Story.Empty() && in.Members == nil && in.Payee == nil && len(in.Consents) == 0 {
+		if in.Phone.Empty() && in.Address.Empty() && in.Story.Empty() && in.Members == nil && in.Payee == nil && in.Expenses == nil && len(in.Consents) == 0 {
 			return application.Step[Changed]{}, errNothing
 		}
 		if !in.Phone.Empty() {
@@ -55,6 +57,9 @@ func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (htt
 		if in.Payee != nil {
 			p.Account, p.Holder = r.payee(in.Payee)
 		}
+		if in.Expenses != nil {
+			p.Expenses = r.expenses(*in.Expenses)
+		}
 		r.fields = append(r.fields, p.Problems(a.Relation, r.today)...)
 		also, err := d.agree(ctx, &r, a, p, in.Consents, now)
 		if err != nil {
@@ -62,9 +67,12 @@ func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (htt
 		}
 		payee := ""
 		if !p.Account.Empty() {
-			payee = application.AccountRef(d.Blind, p.Account)
+			refs := application.AccountRefs(d.Blind, p.Account)
+			if payee = refs[0]; slices.Contains(refs, a.Payee) {
+				payee = a.Payee // the same account, though the key has changed
+			}
 		}
-		n, err := a.Supplement(a.Subject, a.Refs(d.Blind, p), payee)
+		n, err := a.Supplement(a.Subject, a.Refs(d.Blind, p), payee, now)
 		if err != nil {
 			return application.Step[Changed]{}, err
 		}
@@ -76,7 +84,7 @@ func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (htt
 			return application.Step[Changed]{}, err
 		}
 		e := n.Event("supplemented", actor(c.Principal.ID), now)
-		e.Facts = map[string]any{"members": in.Members != nil, "payee": in.Payee != nil, "consents": len(in.Consents), "voided_proposal": a.Proposal != nil}
+		e.Facts = map[string]any{"members": in.Members != nil, "payee": in.Payee != nil, "expenses": in.Expenses != nil, "consents": len(in.Consents), "voided_proposal": a.Proposal != nil}
 		return application.Step[Changed]{Next: n, Event: e, Also: append(also, table.Replace{Item: item}),
 			Out: changed(n, "补充的情况已收到，会重新核对；办理期限不变。")}, nil
 	})
@@ -139,7 +147,7 @@ func (d Deps) consent(ctx context.Context, c httpapi.Call[ConsentsIn]) (httpapi.
 		}
 		n, err := a.Note()
 		if a.State == application.Accepted || a.State == application.Verified {
-			n, err = a.Supplement(a.Subject, a.People, a.Payee)
+			n, err = a.Supplement(a.Subject, a.People, a.Payee, now)
 		}
 		if err != nil {
 			return application.Step[Changed]{}, err

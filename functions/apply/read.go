@@ -3,11 +3,14 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/redact"
 )
 
@@ -36,6 +39,15 @@ type MemberIn struct {
 type PayeeIn struct {
 	Account redact.Text `json:"account" api:"required,max=60"`
 	Holder  string      `json:"holder" api:"max=40"`
+}
+
+// ExpenseIn is one bill: its number, what it says in fen, and the ICD-10 code on
+// it, if there is one.
+type ExpenseIn struct {
+	Kind      string      `json:"kind" api:"required,enum=medical"`
+	Invoice   redact.Text `json:"invoice" api:"required,max=40"`
+	AmountFen money.Fen   `json:"amount_fen" api:"min=1,max=100000000"`
+	Diagnosis redact.Text `json:"diagnosis" api:"max=10"`
 }
 
 // ConsentIn is one person's agreement. Person is a role: "subject" or
@@ -104,6 +116,41 @@ func (r *reader) payee(in *PayeeIn) (civil.Account, string) {
 	a, err := civil.ParseAccount(in.Account.Reveal())
 	r.note("/payee/account", err)
 	return a, in.Holder
+}
+
+var (
+	invoiceForm   = regexp.MustCompile(`^[0-9A-Z][0-9A-Z-]{3,39}$`)
+	diagnosisForm = regexp.MustCompile(`^[A-Z][0-9]{2}(\.[0-9A-Z]{1,4})?$`)
+	deviceForm    = regexp.MustCompile(`^[0-9A-Za-z_-]{16,64}$`)
+)
+
+// expenses reads bills. One spelling: capitals, without blanks.
+func (r *reader) expenses(in []ExpenseIn) []application.Expense {
+	var all []application.Expense
+	spell := func(t redact.Text) string { return strings.ToUpper(strings.Join(strings.Fields(t.Reveal()), "")) }
+	for i, e := range in {
+		at := fmt.Sprintf("/expenses/%d", i)
+		number, code := spell(e.Invoice), spell(e.Diagnosis)
+		if !invoiceForm.MatchString(number) {
+			r.fields.Add(at+"/invoice", "format", "票据号码只有数字、字母和短横，请照票据上的号码填写；不方便可以不填这张票据。")
+		}
+		if slices.ContainsFunc(all, func(o application.Expense) bool { return o.Invoice.Reveal() == number }) {
+			r.fields.Add(at+"/invoice", "duplicate", "这张票据已经填过了。")
+		}
+		if code != "" && !diagnosisForm.MatchString(code) {
+			r.fields.Add(at+"/diagnosis", "format", "诊断编码应像I63.9；不知道可以不填。")
+		}
+		all = append(all, application.Expense{Invoice: redact.New(number), AmountFen: e.AmountFen, Diagnosis: redact.New(code)})
+	}
+	return all
+}
+
+// device reads the word that a device keeps; most give one, nobody has to.
+func (r *reader) device(in redact.Text) redact.Text {
+	if !in.Empty() && !deviceForm.MatchString(in.Reveal()) {
+		r.fields.Add("/device", "format", "设备标识不正确，可以不填。")
+	}
+	return in
 }
 
 // consents reads agreements. Known are the SHA-256 of what one may agree to.

@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/redact"
@@ -35,8 +36,13 @@ type ApplicationIn struct {
 	Address   redact.Text `json:"address" api:"max=200"`
 	Story     redact.Text `json:"story" api:"max=2000,lines"`
 	Payee     *PayeeIn    `json:"payee"`
-	Consents  []ConsentIn `json:"consents" api:"max=25"`
-	Channels  *ChannelsIn `json:"channels"`
+	// Expenses are bills at hand. None is ever needed: what the medical settlement
+	// knows is looked up.
+	Expenses []ExpenseIn `json:"expenses" api:"max=20"`
+	// Device is a random word that the mini-program keeps on this device.
+	Device   redact.Text `json:"device" api:"max=64"`
+	Consents []ConsentIn `json:"consents" api:"max=25"`
+	Channels *ChannelsIn `json:"channels"`
 }
 
 // ChannelsIn is how the person may be told. Subscribe lists the message
@@ -140,6 +146,8 @@ func (d Deps) read(c httpapi.Call[ApplicationIn], now time.Time) (application.Su
 		p.Applicant = &a
 	}
 	p.Account, p.Holder = r.payee(in.Payee)
+	p.Expenses = r.expenses(in.Expenses)
+	s.Device = r.device(in.Device)
 	s.Consents = r.consents(in.Consents, []string{application.Authorisation().SHA256})
 	s.Particulars = p
 	if in.Channels != nil {
@@ -210,6 +218,13 @@ func (d Deps) filing(ctx context.Context, c httpapi.Call[ApplicationIn], a appli
 		return nil, nil, err
 	}
 	writes := []table.Write{keep, told}
+	if a.Relation.Agent() {
+		counted, err := inspection.Filed(ctx, d.Table, c.Principal.ID, s.Day, a.Township)
+		if err != nil {
+			return nil, nil, err
+		}
+		writes = append(writes, counted)
+	}
 	if a.Relation != application.Self && !s.Particulars.Subject.Phone.Empty() {
 		warned, err := notice.Owe(notice.FiledForYou, e)
 		if err != nil {

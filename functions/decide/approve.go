@@ -33,6 +33,10 @@ type ApprovedOut struct {
 	Rail      string    `json:"rail"`
 	Article   string    `json:"article"`
 	Explain   Deadline  `json:"explain"`
+	// Held: a model holds the money. The decision stands; it is paid when somebody
+	// has looked. Findings say why.
+	Held     bool         `json:"held"`
+	Findings []FindingOut `json:"findings"`
 }
 
 // approve makes the award. Everything it rests on is weighed again at this
@@ -49,7 +53,7 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 		}
 		return nil
 	}
-	return act(ctx, d, call, wish{staff.Approve, second}, func(k desk) (application.Step[ApprovedOut], error) {
+	reply, err := act(ctx, d, call, wish{staff.Approve, second}, func(k desk) (application.Step[ApprovedOut], error) {
 		var none application.Step[ApprovedOut]
 		p := k.app.Proposal
 		if call.Body.ProposalVersion != k.app.Version || call.Body.AmountFen != p.AmountFen {
@@ -60,6 +64,10 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 			return none, err
 		}
 		if err := still(c, *p); err != nil {
+			return none, err
+		}
+		found, err := d.office().Inspect(ctx, c, k.actor(), inspector, k.at)
+		if err != nil {
 			return none, err
 		}
 		g, err := d.office().Grant(ctx, c, firstaid.Decision{Proposal: *p, Proposer: p.By, Approver: k.actor(), At: k.at})
@@ -73,13 +81,27 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 		if err != nil {
 			return none, err
 		}
+		next = found.Held(next)
+		also, err := inspected(ctx, d, found)
+		if err != nil {
+			return none, err
+		}
 		e := k.event(next, "approved", event.Facts{"award": g.Award.ID, "amount_fen": g.Award.AmountFen, "rail": p.Rail,
 			"article": g.Award.Article, "proposal": k.app.Version, "proposed_by": p.By.ID, "exception": g.Award.Exception})
 		e.Rules, e.Reason = p.Rules, g.Award.Exception
-		out := ApprovedOut{noted(next), g.Award.ID, g.Award.AmountFen, p.Rail, g.Award.Article, deadline(next.Deadline, k.at)}
-		return application.Step[ApprovedOut]{Next: next, Event: e, Also: g.Writes, Out: out,
+		out := ApprovedOut{noted(next), g.Award.ID, g.Award.AmountFen, p.Rail, g.Award.Article, deadline(next.Deadline, k.at),
+			found.Holds(), d.findingsOut(found.Found)}
+		return application.Step[ApprovedOut]{Next: next, Event: found.Tell(e), Also: append(g.Writes, also...), Out: out,
 			Lost: func(failed *table.ConditionError) error { return broke(payout.Refusal(failed, g.Award, k.at)) }}, nil
 	})
+	if errors.Is(err, award.ErrPayeeTaken) {
+		// Nobody else's money goes to this account (X027); that it was tried is put on
+		// record, and somebody has to look.
+		if _, failed := d.office().Inspection().Again(ctx, call.Path("id"), inspector, d.Now()); failed != nil {
+			return reply, failed
+		}
+	}
+	return reply, err
 }
 
 // still reports what has changed since p was made that makes it another

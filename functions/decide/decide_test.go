@@ -234,7 +234,7 @@ func TestWhateverMovesBetweenReadingAndWritingUndoesTheApproval(t *testing.T) {
 		"the_applicant_withdraws":      {func(w *world, id string) { w.Change(id, "withdrawn", application.Application.Withdraw) }, 409, "application-state"},
 		"X026_the_payee_is_supplemented": {func(w *world, id string) {
 			w.Change(id, "supplemented", func(a application.Application) (application.Application, error) {
-				return a.Supplement(a.Subject, a.People, "b1.another-account")
+				return a.Supplement(a.Subject, a.People, "b1.another-account", w.Now())
 			})
 		}, 409, "application-state"},
 		"A06_the_approver_is_removed": {func(w *world, _ string) {

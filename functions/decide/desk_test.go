@@ -119,7 +119,7 @@ func serve(o *firstaidtest.Office, change ...func(*decide.Deps)) *world {
 	w := &world{Office: o, tokens: map[string]string{}}
 	w.gate = &gate{Store: w.Store}
 	w.sessions = session.NewStore(w.Store, rand.Reader, w.Now)
-	deps := decide.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, IDs: w.IDs, Now: w.Now,
+	deps := decide.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, IDs: w.IDs, Now: w.Now, Models: w.Models,
 		Cash: decide.CashLimits{CaseFen: 2000_00, DayFen: 3000_00}}
 	for _, c := range change {
 		c(&deps)

@@ -17,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/seal"
@@ -31,9 +32,11 @@ type Deps struct {
 	Blind *seal.Blind
 	Book  *policy.Book
 	Tree  *division.Tree
-	IDs   *ident.Source
-	Now   func() time.Time
-	Cash  CashLimits
+	// Models are those that are run before money is let go; nil runs none.
+	Models *model.Set
+	IDs    *ident.Source
+	Now    func() time.Time
+	Cash   CashLimits
 	// Wallets reports whether a township pays into WeChat wallets; nil is nowhere.
 	Wallets func(civil.DivisionCode) bool
 	// StepUp is how long after signing in somebody may complete what another
@@ -63,6 +66,7 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST"+one+"/explanations", http.StatusCreated, write, with(d, explain)),
 		httpapi.JSON("POST"+one+"/holds", http.StatusCreated, write, with(d, hold)),
 		httpapi.JSON("POST"+one+"/holds/{hold}/release", http.StatusCreated, write, with(d, releaseHold)),
+		httpapi.JSON("POST"+one+"/findings/{finding}/outcome", http.StatusCreated, write, with(d, judgeFinding)),
 		httpapi.JSON("POST"+one+"/appeals/{appeal}/answers", http.StatusCreated, write, with(d, answerAppeal)),
 		httpapi.JSON("POST"+one+"/calls", http.StatusCreated, write, with(d, callPerson)),
 		httpapi.JSON("POST"+one+"/reviews", http.StatusCreated, write, with(d, review)),
@@ -79,6 +83,11 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST /v1/staff/envelopes", http.StatusCreated, write, with(d, askEnvelope)),
 		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/approvals", http.StatusCreated, write, with(d, approveEnvelope)),
 		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/closure", http.StatusCreated, write, with(d, closeEnvelope)),
+		httpapi.JSON("GET /v1/staff/findings", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division", "after", "limit"}}, with(d, listFindings)),
+		httpapi.JSON("GET /v1/staff/models", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listModels)),
+		httpapi.JSON("POST /v1/staff/inspections", http.StatusOK, httpapi.Options{Caller: httpapi.Staff, MaxBody: 4 << 10}, with(d, inspectAgain)),
 		httpapi.JSON("GET /v1/staff/brakes", http.StatusOK,
 			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listBrakes)),
 		httpapi.JSON("POST /v1/staff/brakes", http.StatusCreated, write, with(d, pullBrake)),

@@ -6,6 +6,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/staff"
 )
 
@@ -54,10 +55,20 @@ type Releasing struct {
 // reason. It pays nothing by itself.
 func releaseHold(ctx context.Context, d Deps, call httpapi.Call[Releasing]) (httpapi.Reply[Noted], error) {
 	id := call.Path("hold")
-	placedBy := func(_ context.Context, a application.Application, r *staff.Request) error {
+	placedBy := func(ctx context.Context, a application.Application, r *staff.Request) error {
 		for _, h := range a.Holds {
 			if h.ID == id {
 				r.Earlier = []string{h.Placed.ID, h.Placed.Person}
+			}
+		}
+		found, err := inspection.Of(ctx, d.Table, a.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if f.Hold == id {
+				// What a model holds is freed by somebody who had no part in the decision.
+				r.Earlier = append(r.Earlier, parties(a)...)
 			}
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/order"
 	"github.com/doudi-aid/doudi/shared/payout"
@@ -249,6 +250,20 @@ func (k desk) payAgain(ctx context.Context, next *application.Application, o ord
 	if err != nil {
 		return nil, err
 	}
+	if next.Payee != "" && next.Payee != o.Payee {
+		next.PayeeChange = &application.PayeeChange{At: k.at, Staff: true}
+	}
 	next.Payee = o.Payee
-	return append(writes, table.Replace{Item: kept}), nil
+	changed := *next
+	changed.Version = k.app.Version // holds are numbered by the version they are found on
+	found, err := d.office().Inspection().Inspect(ctx, inspection.Scene{App: changed, Particulars: &particulars, Approver: retry.Second, By: inspector, At: k.at})
+	if err != nil {
+		return nil, err
+	}
+	*next = found.Held(*next)
+	also, err := inspected(ctx, d, found)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(writes, also...), table.Replace{Item: kept}), nil
 }

@@ -48,7 +48,7 @@ type ProposedOut struct {
 }
 
 func (d Deps) office() firstaid.Office {
-	return firstaid.Office{Table: d.Table, Box: d.Box, Blind: d.Blind, Book: d.Book, Wallets: d.Wallets}
+	return firstaid.Office{Table: d.Table, Box: d.Box, Blind: d.Blind, Book: d.Book, Wallets: d.Wallets, Models: d.Models, Tree: d.Tree}
 }
 
 // propose records what one officer thinks should be paid. The amount is weighed

@@ -10,6 +10,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -46,9 +47,11 @@ type Case struct {
 	Proposal      *Proposal    `json:"proposal,omitempty"`
 	Award         *Award       `json:"award,omitempty"`
 	Holds         []HoldReason `json:"holds"`
-	Payouts       []Payment    `json:"payouts"`
-	Receipts      []ReceiptOut `json:"receipts"`
-	Events        []Moment     `json:"events"`
+	// Inspections is what models found, judged or not.
+	Inspections []FindingOut `json:"inspections"`
+	Payouts     []Payment    `json:"payouts"`
+	Receipts    []ReceiptOut `json:"receipts"`
+	Events      []Moment     `json:"events"`
 }
 
 // Masked is one person, masked.
@@ -200,6 +203,11 @@ func (k desk) look(ctx context.Context) (Case, error) {
 			c.Payouts = append(c.Payouts, Payment{w.ID, string(m.State), m.State.Label(), m.Award.AmountFen, m.PaidFen, string(m.Award.Rail), len(m.Attempts), clock(m.PaidAt)})
 		}
 	}
+	found, err := inspection.Of(ctx, d.Table, a.ID)
+	if err != nil {
+		return c, err
+	}
+	c.Inspections = d.findingsOut(found)
 	for _, h := range a.Holds {
 		if h.Lifted == nil {
 			c.Holds = append(c.Holds, HoldReason{h.ID, h.Code, h.Owner, clock(h.Due)})

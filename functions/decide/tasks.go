@@ -125,7 +125,7 @@ func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks,
 	if err != nil {
 		return Tasks{}, err
 	}
-	items, err := d.owed(ctx, d.below(roots, now), after, limit+1)
+	items, err := d.listed(ctx, application.WorkList, d.below(roots, now), after, limit+1)
 	if err != nil {
 		return Tasks{}, err
 	}
@@ -220,14 +220,15 @@ func markOf(item table.Item) mark {
 	return m
 }
 
-// owed is the first n items after a position in the lists of all divisions.
-func (d Deps) owed(ctx context.Context, divisions []civil.DivisionCode, after mark, n int) ([]table.Item, error) {
+// listed is the first n items after a position in the lists of all divisions;
+// list names the list of one.
+func (d Deps) listed(ctx context.Context, list func(civil.DivisionCode) string, divisions []civil.DivisionCode, after mark, n int) ([]table.Item, error) {
 	found := make([][]table.Item, len(divisions))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(lists)
 	for i, code := range divisions {
 		g.Go(func() (err error) {
-			found[i], err = d.list(ctx, code, after, n)
+			found[i], err = d.list(ctx, list(code), after, n)
 			return err
 		})
 	}
@@ -239,10 +240,10 @@ func (d Deps) owed(ctx context.Context, divisions []civil.DivisionCode, after ma
 	return all[:min(n, len(all))], nil
 }
 
-// list is the first n items after a position in the list of one division.
-func (d Deps) list(ctx context.Context, code civil.DivisionCode, after mark, n int) ([]table.Item, error) {
+// list is the first n items after a position in one list of the work index.
+func (d Deps) list(ctx context.Context, pk string, after mark, n int) ([]table.Item, error) {
 	var items []table.Item
-	q := table.Query{Index: table.ByWork, PK: application.WorkList(code), From: after.sk, Limit: n}
+	q := table.Query{Index: table.ByWork, PK: pk, From: after.sk, Limit: n}
 	for {
 		page, err := d.Table.Query(ctx, q)
 		if err != nil {

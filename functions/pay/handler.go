@@ -13,7 +13,10 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/brake"
+	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/inspection"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
@@ -33,6 +36,9 @@ type Deps struct {
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
+	// Models are those that are run once more before money leaves; nil runs none.
+	Models *model.Set
+	Tree   *division.Tree
 }
 
 // Purpose is what the payee reads on the account statement.
@@ -71,7 +77,7 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	if err != nil {
 		return err
 	}
-	free, err := d.free(ctx, head, board, p)
+	free, found, err := d.free(ctx, head, board, p)
 	if err != nil {
 		return err
 	}
@@ -95,7 +101,7 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	// looked for holds and no brake was pulled since. Whoever loses has written
 	// nothing and sends nothing. If we die after this, the lease runs out and
 	// settle asks the bank.
-	switch err := payout.Commit(ctx, d.Table, claimed, append(writes, head.Unmoved(), board.Check())...); {
+	switch err := payout.Commit(ctx, d.Table, claimed, append(append(writes, found...), head.Unmoved(), board.Check())...); {
 	case errors.Is(err, payout.ErrMovedOn):
 		return nil
 	case err != nil:
@@ -112,42 +118,67 @@ func (d Deps) pay(ctx context.Context, p payout.Payout) error {
 	return d.keep(save, claimed.Payout, reference, heard)
 }
 
-// free reports whether money may leave for p now. What a brake stops stays owed,
-// and the sweep sends it again until the brake is lifted.
-func (d Deps) free(ctx context.Context, head application.Application, board brake.Board, p payout.Payout) (bool, error) {
+// free reports whether money may leave for p now, and gives what else has been
+// found, which goes on record with the claim. What a brake stops stays owed, and
+// the sweep sends it again until the brake is lifted.
+func (d Deps) free(ctx context.Context, head application.Application, board brake.Board, p payout.Payout) (bool, []table.Write, error) {
 	if head.Held() || (head.State != application.Approved && head.State != application.Explained) {
-		return false, nil
+		return false, nil, nil
 	}
 	leaving := brake.Of(p.Award)
 	leaving.Rail = p.Rail() // not always the one it was awarded over
 	if board.Stopped(leaving, d.Now()) != nil {
 		d.Metrics.Count("pay_braked", 1)
-		return false, nil
+		return false, nil, nil
+	}
+	checks, err := verification.Load(ctx, d.Table, d.Box, head.ID)
+	if err != nil {
+		return false, nil, err
+	}
+	found, err := d.inspect(ctx, head, p, checks)
+	if err != nil {
+		return false, nil, err
+	}
+	writes, err := found.Writes(ctx, d.Table)
+	if err != nil {
+		return false, nil, err
+	}
+	if found.Holds() {
+		next, err := head.Note()
+		if err != nil {
+			return false, nil, err
+		}
+		next = found.Held(next)
+		e := found.Tell(next.Event("held", actor, d.Now()))
+		return false, nil, d.store(ctx, next, e, writes...)
 	}
 	// A person who lifted this hold has looked, and is not overruled.
 	if slices.ContainsFunc(head.Holds, func(h application.Hold) bool { return h.Code == policy.HoldDeathRecord }) {
-		return true, nil
+		return true, writes, nil
 	}
-	dead, err := d.dead(ctx, head)
-	if err != nil || !dead {
-		return err == nil, err
+	if !dead(head, checks) {
+		return true, writes, nil
 	}
-	return false, d.hold(ctx, head)
+	return false, nil, d.hold(ctx, head)
+}
+
+// inspect runs the models over what is known when the money leaves: what the
+// registers have said by now, and when the account was changed.
+func (d Deps) inspect(ctx context.Context, head application.Application, p payout.Payout, checks verification.Checks) (inspection.Result, error) {
+	desk := inspection.Desk{Table: d.Table, Box: d.Box, Models: d.Models, Tree: d.Tree}
+	return desk.Inspect(ctx, inspection.Scene{App: head, Checks: checks, Holder: p.Award.Holder, By: actor, At: d.Now()})
 }
 
 // dead reports whether a register has said that the subject died, perhaps since
-// the award: an answer may come in after the decision it was asked for.
-func (d Deps) dead(ctx context.Context, head application.Application) (bool, error) {
-	checks, err := verification.Load(ctx, d.Table, d.Box, head.ID)
-	if err != nil {
-		return false, err
-	}
+// the award: an answer may come in after the decision it was asked for. No model
+// has to be switched on for this (X098).
+func dead(head application.Application, checks verification.Checks) bool {
 	for _, c := range checks {
 		if c.Person == head.Subject && verification.Meaning(c.Source) == policy.SourceDeath && c.Outcome == policy.HitAdverse {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 // holdTerm is how long a person has to find out.
@@ -161,11 +192,16 @@ func (d Deps) hold(ctx context.Context, head application.Application) error {
 	}
 	e := next.Event("held", actor, at)
 	e.Reason = policy.HoldDeathRecord
+	return d.store(ctx, next, e)
+}
+
+// store keeps a new version of the application with its event and more.
+func (d Deps) store(ctx context.Context, next application.Application, e event.Event, more ...table.Write) error {
 	writes, err := next.Writes(e)
 	if err != nil {
 		return err
 	}
-	err = d.Table.Transact(ctx, writes...)
+	err = d.Table.Transact(ctx, append(writes, more...)...)
 	if _, moved := errors.AsType[*table.ConditionError](err); moved {
 		return payout.ErrMovedOn.Because(err) // the message comes again and meets the application as it is then
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/payout"
 	. "github.com/doudi-aid/doudi/shared/payout/payouttest"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -23,7 +24,11 @@ import (
 )
 
 func deps(r *Room) pay.Deps {
-	return pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: r.Logger()}
+	models, err := model.Shipped()
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: r.Logger(), Models: models}
 }
 
 // sent fails the test unless the bank got exactly n orders.

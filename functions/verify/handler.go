@@ -16,8 +16,11 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/exchange"
+	"github.com/doudi-aid/doudi/shared/inspection"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/seal"
@@ -49,6 +52,9 @@ type Deps struct {
 	// did; nil leaves every case to two people. It is asked after the findings are
 	// written, and again if the message comes again.
 	Release func(ctx context.Context, id string) (bool, error)
+	// Models are those that are run over what the registers said; nil runs none.
+	Models *model.Set
+	Tree   *division.Tree
 	// Later asks again for what registers have not answered; nil leaves that to
 	// people.
 	Later queue.Sender
@@ -155,7 +161,7 @@ func (d Deps) load(ctx context.Context, id string) (c verification.Case, err err
 func (d Deps) sources() []verification.Source {
 	var all []verification.Source
 	for _, s := range d.Registers.Sources() {
-		all = append(all, verification.Source{ID: s.ID, Basis: s.LegalBasis})
+		all = append(all, verification.Source{ID: s.ID, Basis: s.LegalBasis, Causes: s.Causes})
 	}
 	return all
 }
@@ -232,9 +238,15 @@ func (d Deps) find(ctx context.Context, c verification.Case) (verification.Resul
 		if err != nil {
 			return application.Step[struct{}]{}, err
 		}
+		a.Findings = &r.Findings
+		found, writes, err := d.inspect(ctx, c, a, r.Holds, true)
+		if err != nil {
+			return application.Step[struct{}]{}, err
+		}
+		n = found.Held(n)
 		e := n.Event("verified", actor, r.Findings.At)
 		e.Rules, e.Facts = r.Findings.Rules, r.Facts
-		return application.Step[struct{}]{Next: n, Event: e}, nil
+		return application.Step[struct{}]{Next: n, Event: found.Tell(e), Also: writes}, nil
 	})
 	return r, err
 }
@@ -255,17 +267,41 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 		if err != nil {
 			return application.Step[struct{}]{}, err
 		}
+		var coming []application.Hold
 		for _, h := range r.Holds {
 			if a.Open() && (h.Code == policy.HoldDeathRecord || h.Code == policy.HoldIdentityMismatch) && !application.LookedAt(a.Holds, h.Code) {
-				n = n.WithHold(h)
+				n, coming = n.WithHold(h), append(coming, h)
 			}
+		}
+		found, writes, err := d.inspect(ctx, c, a, coming, false)
+		if err != nil {
+			return application.Step[struct{}]{}, err
+		}
+		if a.Open() {
+			n = found.Held(n)
 		}
 		e := n.Event("answered_late", actor, r.Findings.At)
 		e.Rules = r.Findings.Rules
 		e.Facts = event.Facts{"sources": r.Facts["sources"], "trace": r.Facts["trace"], "held": len(n.Holds) > len(a.Holds)}
-		return application.Step[struct{}]{Next: n, Event: e}, nil
+		return application.Step[struct{}]{Next: n, Event: found.Tell(e), Also: writes}, nil
 	})
 	return r, err
+}
+
+// inspect runs the models over c as a says it stands, and gives what goes with the
+// change that says so.
+func (d Deps) inspect(ctx context.Context, c verification.Case, a application.Application, coming []application.Hold, registersOnly bool) (inspection.Result, []table.Write, error) {
+	desk := inspection.Desk{Table: d.Table, Box: d.Box, Blind: d.Blind, Models: d.Models, Tree: d.Tree}
+	scene := inspection.Scene{App: a, Particulars: &c.Particulars, Checks: c.Checks, Coming: coming, RegistersOnly: registersOnly, By: actor, At: d.Now()}
+	if a.Award != nil {
+		scene.Approver = a.Award.By
+	}
+	found, err := desk.Inspect(ctx, scene)
+	if err != nil {
+		return found, nil, err
+	}
+	writes, err := found.Writes(ctx, d.Table)
+	return found, writes, err
 }
 
 // release lets a standing approval pay. If we die before it, people decide, or

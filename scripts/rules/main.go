@@ -1,5 +1,6 @@
-// Command rules reads the region files of shared/policy/data, judges them, and
-// writes what deployed functions carry of them into shared/policy/shipped.
+// Command rules reads the region files of shared/policy/data and the inspection
+// models of shared/inspection/model/data, judges them, and writes what deployed
+// functions carry of them into the folders shipped beside them.
 package main
 
 import (
@@ -9,12 +10,13 @@ import (
 	"path/filepath"
 
 	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/policy/regionfile"
 )
 
 func main() {
-	if err := run("shared/policy/data", "shared/policy/shipped"); err != nil {
+	if err := errors.Join(run("shared/policy/data", "shared/policy/shipped"), models("shared/inspection/model")); err != nil {
 		fmt.Fprintln(os.Stderr, "rules:", err)
 		os.Exit(1)
 	}
@@ -42,4 +44,16 @@ func run(from, into string) error {
 		err = errors.Join(err, os.WriteFile(filepath.Join(into, name), raw, 0o644))
 	}
 	return err
+}
+
+func models(in string) error {
+	set, err := model.Load(os.DirFS(filepath.Join(in, "data")), regionfile.Parse)
+	if err != nil {
+		return err
+	}
+	raw, err := set.Pack()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(in, model.PackName), raw, 0o644)
 }

@@ -88,7 +88,11 @@ type Application struct {
 	Subject  string             `json:"subject"` // keyed reference of the person helped
 	People   []string           `json:"people"`  // keyed references of subject, household and agent
 	Payee    string             `json:"payee,omitempty"`
-	Trace    string             `json:"trace,omitempty"`
+	// PayeeChange is when the account was changed after an amount had been proposed
+	// for another one; nil when it never was.
+	PayeeChange *PayeeChange `json:"payee_change,omitempty"`
+	Device      string       `json:"device,omitempty"` // keyed reference; "" when it gave none
+	Trace       string       `json:"trace,omitempty"`
 
 	AcceptedAt time.Time `json:"accepted_at"` // starts the legal clock; no edit changes it
 	Deadline   Deadline  `json:"deadline"`    // the next thing the law or the region wants done
@@ -100,6 +104,13 @@ type Application struct {
 	// Requests maps the key of each request that changed this application to the
 	// version it made, whose event holds the answer.
 	Requests map[string]int64 `json:"requests,omitempty"`
+}
+
+// PayeeChange is one change of the account that money goes to.
+type PayeeChange struct {
+	At time.Time `json:"at"`
+	// Staff: two officers changed it, after a payment failed.
+	Staff bool `json:"staff,omitempty"`
 }
 
 // Deadline is a point in time by which staff must have acted.

@@ -650,7 +650,7 @@ func TestALookCountsForWhatWasLookedAt(t *testing.T) {
 		"other_places":    {[]string{"m", "s"}, a.Payee, true},
 		"another_account": {a.People, "q", true},
 	} {
-		n, err := a.Supplement(a.Subject, c.people, c.payee)
+		n, err := a.Supplement(a.Subject, c.people, c.payee, t0)
 		if err != nil {
 			t.Fatal(err)
 		}

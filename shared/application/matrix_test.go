@@ -48,7 +48,7 @@ var doers = map[string]func(application.Application) (application.Application, e
 		return a.WithFindings(application.Findings{At: t0}, nil)
 	},
 	"supplemented": func(a application.Application) (application.Application, error) {
-		return a.Supplement("b1.subject", []string{"b1.subject"}, "b1.payee")
+		return a.Supplement("b1.subject", []string{"b1.subject"}, "b1.payee", t0)
 	},
 	"proposed": func(a application.Application) (application.Application, error) {
 		return a.Propose(application.Proposal{By: clerk, AmountFen: 100_000, Payee: a.Payee})

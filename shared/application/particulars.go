@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -28,6 +29,35 @@ type Particulars struct {
 	// Holder is the role whose account it is: RoleSubject, or for a minor the
 	// guardian's role. There is no payee who is an agent.
 	Holder string
+	// Expenses are bills that the person has at hand and chose to name. Nobody is
+	// asked for any: what the medical settlement knows is looked up.
+	Expenses []Expense
+}
+
+// Expense is one bill: its number, what it says, and for which condition, as a
+// code of ICD-10 when the bill has one.
+type Expense struct {
+	Invoice   redact.Text
+	AmountFen money.Fen
+	Diagnosis redact.Text
+}
+
+// InvoiceRefs is the keyed references of a bill's number under every live key, the
+// current one first.
+func InvoiceRefs(blind *seal.Blind, e Expense) []string {
+	return blind.Refs("invoice", e.Invoice.Reveal())
+}
+
+// PhoneRefs is the keyed references of a telephone under every live key.
+func PhoneRefs(blind *seal.Blind, p civil.Phone) []string { return blind.Refs("phone", p.Reveal()) }
+
+// DeviceRef is the keyed reference of the device that filed an application, by
+// the random word that its mini-program keeps; "" when it gave none.
+func DeviceRef(blind *seal.Blind, device redact.Text) string {
+	if device.Empty() {
+		return ""
+	}
+	return blind.Ref("device", device.Reveal())
 }
 
 // Person is one person by name, paper and telephone; the telephone may be empty.
@@ -189,6 +219,13 @@ type plain struct {
 	Story     string        `json:"story,omitempty"`
 	Account   string        `json:"account,omitempty"`
 	Holder    string        `json:"holder,omitempty"`
+	Expenses  []plainBill   `json:"expenses,omitempty"`
+}
+
+type plainBill struct {
+	Invoice   string    `json:"invoice"`
+	AmountFen money.Fen `json:"amount_fen,omitempty"`
+	Diagnosis string    `json:"diagnosis,omitempty"`
 }
 
 type plainPerson struct {
@@ -222,6 +259,9 @@ func (p Particulars) Seal(ctx context.Context, box *seal.Box, id string, version
 	}
 	for _, m := range p.Members {
 		out.Members = append(out.Members, plainMember{m.plain(), m.Kinship})
+	}
+	for _, e := range p.Expenses {
+		out.Expenses = append(out.Expenses, plainBill{e.Invoice.Reveal(), e.AmountFen, e.Diagnosis.Reveal()})
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
@@ -260,6 +300,9 @@ func OpenParticulars(ctx context.Context, t table.Store, box *seal.Box, id strin
 	}
 	for _, m := range in.Members {
 		p.Members = append(p.Members, Member{m.person(), m.Kinship})
+	}
+	for _, e := range in.Expenses {
+		p.Expenses = append(p.Expenses, Expense{redact.New(e.Invoice), e.AmountFen, redact.New(e.Diagnosis)})
 	}
 	return p, item.Version, nil
 }

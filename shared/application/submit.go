@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -13,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -28,6 +30,7 @@ type Submission struct {
 	Cause       policy.Cause
 	Relation    Relation
 	Particulars Particulars
+	Device      redact.Text // the word that the device keeps; empty when it gave none
 	Consents    []Agreement
 	Deadline    Deadline
 	HoldDue     time.Time // until when a person must look, should a hold come with it
@@ -236,6 +239,7 @@ func (s Submission) application(blind *seal.Blind) Application {
 		Cause: s.Cause, Relation: s.Relation, Account: s.Account, Trace: s.Trace, AcceptedAt: s.At, Deadline: s.Deadline}
 	a.Subject = a.Ref(blind, p, RoleSubject)
 	a.People = a.Refs(blind, p)
+	a.Device = DeviceRef(blind, s.Device)
 	if !p.Account.Empty() {
 		a.Payee = AccountRef(blind, p.Account)
 	}
@@ -337,3 +341,39 @@ func (a *Application) mark(ctx context.Context, t table.Store, refs []string, du
 	}
 	return append(writes, table.Replace{Item: mine}), nil
 }
+
+// OpenElsewhere lists the other applications of the person known by refs that
+// are marked as not finished, in other townships than a's. A marker stands from
+// the moment an application is accepted, so of two that are decided on at once
+// each sees the other.
+func OpenElsewhere(ctx context.Context, t table.Store, a Application, refs []string) ([]Application, error) {
+	var all []Application
+	for _, ref := range refs {
+		page, err := t.Query(ctx, table.Query{PK: "PERSON#" + ref, Limit: mostElsewhere}.Prefix("OPEN#"))
+		if err != nil {
+			return nil, stored(err)
+		}
+		for _, item := range page.Items {
+			var m open
+			if err := json.Unmarshal(item.Body, &m); err != nil {
+				return nil, fmt.Errorf("application: %s %s: %w", item.Key.PK, item.Key.SK, err)
+			}
+			if m.Application == a.ID || strings.HasSuffix(item.Key.SK, "#"+string(a.Township)) ||
+				slices.ContainsFunc(all, func(o Application) bool { return o.ID == m.Application }) {
+				continue
+			}
+			other, err := Get(ctx, t, m.Application)
+			if err != nil {
+				return nil, err
+			}
+			if other.Open() {
+				all = append(all, other)
+			}
+		}
+	}
+	return all, nil
+}
+
+// mostElsewhere bounds how many markers of one person are looked at: more than
+// any person's honest year has, and enough to say that there are many.
+const mostElsewhere = 60

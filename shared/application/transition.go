@@ -86,13 +86,16 @@ func LookedAt(holds []Hold, code string) bool {
 // Supplement sends the application back to verification with new particulars. A
 // proposal made for the old ones is void, and with other people or another payee
 // so is every look that lifted a hold; the clock goes on.
-func (a Application) Supplement(subject string, people []string, payee string) (Application, error) {
+func (a Application) Supplement(subject string, people []string, payee string, at time.Time) (Application, error) {
 	n, err := a.after("supplemented")
 	if err != nil {
 		return n, err
 	}
 	if subject != a.Subject || payee != a.Payee || !slices.Equal(people, a.People) {
 		n = n.Unseen()
+	}
+	if a.Proposal != nil && a.Payee != "" && payee != a.Payee {
+		n.PayeeChange = &PayeeChange{At: at}
 	}
 	n.Subject, n.People, n.Payee = subject, people, payee
 	n.Findings, n.Proposal = nil, nil

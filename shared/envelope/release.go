@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/firstaid"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -39,12 +40,12 @@ func Release(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, id 
 			return false, err
 		}
 		writes, ok, err := plan(ctx, o, cal, a, now)
-		if err != nil || !ok {
+		if err != nil || len(writes) == 0 {
 			return false, err
 		}
 		err = o.Table.Transact(ctx, writes...)
 		if err == nil {
-			return true, nil
+			return ok, nil
 		}
 		if _, moved := errors.AsType[*table.ConditionError](err); !moved {
 			return false, err
@@ -57,7 +58,7 @@ func Release(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, id 
 const tries = 3
 
 // plan is everything that a release of a writes, or ok false when no envelope
-// covers it. Anything at all that calls a person is outside every envelope: a
+// covers it; what a model holds is written down instead, and people decide. Anything at all that calls a person is outside every envelope: a
 // hold, open or lifted; a finding that is not clear; kin; an earlier award; an
 // exception; anybody but the applicant's own household asking.
 func plan(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, a application.Application, now time.Time) (writes []table.Write, ok bool, err error) {
@@ -97,8 +98,16 @@ func plan(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, a appl
 			return nil, false, err
 		}
 		if clear {
-			writes, ok, err := e.release(ctx, o, cal, c, outcome.AmountFen, outcome.Months, now)
-			return append(append(writes, checks...), board.Check()), ok, err
+			by := event.Actor{Kind: event.System, ID: "envelope#" + e.ID}
+			found, err := o.Inspect(ctx, c, *e.Approved, by, now)
+			if err != nil {
+				return nil, false, err
+			}
+			writes, ok, err := e.release(ctx, o, cal, c, found, by, outcome.AmountFen, outcome.Months, now)
+			if err != nil || !ok {
+				return writes, false, err
+			}
+			return append(append(writes, checks...), board.Check()), true, nil
 		}
 	}
 	return nil, false, nil
@@ -130,8 +139,26 @@ func (e Envelope) covers(a application.Application, amount money.Fen, persons in
 	return err == nil && amount <= most && amount <= e.LeftFen && slices.Contains(a.Findings.Classes, e.Class)
 }
 
-func (e Envelope) release(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, c firstaid.Case, amount money.Fen, months int, now time.Time) ([]table.Write, bool, error) {
-	by := event.Actor{Kind: event.System, ID: "envelope#" + e.ID}
+// held is what is written when a model holds what e would have released.
+func held(ctx context.Context, o firstaid.Office, c firstaid.Case, found inspection.Result, by event.Actor, now time.Time) ([]table.Write, error) {
+	next, err := c.Note()
+	if err != nil {
+		return nil, err
+	}
+	next = found.Held(next)
+	writes, err := next.Writes(found.Tell(next.Event("inspected", by, now)))
+	if err != nil {
+		return nil, err
+	}
+	more, err := found.Writes(ctx, o.Table)
+	return append(writes, more...), err
+}
+
+func (e Envelope) release(ctx context.Context, o firstaid.Office, cal *calendar.Calendar, c firstaid.Case, found inspection.Result, by event.Actor, amount money.Fen, months int, now time.Time) ([]table.Write, bool, error) {
+	if found.Holds() {
+		writes, err := held(ctx, o, c, found, by, now)
+		return writes, false, err
+	}
 	f := c.Findings
 	p := application.Proposal{By: by, At: now, AmountFen: amount, Persons: f.Persons, Months: months, Rail: string(award.Bank),
 		Authority: f.Authority, Payee: c.Payee, Rules: f.Rules}
@@ -150,10 +177,19 @@ func (e Envelope) release(ctx context.Context, o firstaid.Office, cal *calendar.
 	told.Rules = f.Rules
 	told.Facts = event.Facts{"award": granted.Award.ID, "amount_fen": amount, "article": firstaid.Article, "envelope": e.ID,
 		"asked_by": e.Asked.ID, "approved_by": e.Approved.ID, "office": "常设审批"}
-	writes, err := next.Writes(told)
+	writes, err := next.Writes(found.Tell(told))
 	if err != nil {
 		return nil, false, err
 	}
+	inspected, err := found.Writes(ctx, o.Table)
+	if err != nil {
+		return nil, false, err
+	}
+	decided, err := found.Decided()
+	if err != nil {
+		return nil, false, err
+	}
+	writes = append(append(writes, inspected...), decided...)
 	moved, err := event.Event{PK: Partition(e.Township), Noun: releaseNoun, ID: e.ID + "#" + c.ID, Version: 1, Kind: "released", At: now, Actor: by,
 		Facts: event.Facts{"application": c.ID, "award": granted.Award.ID, "amount_fen": amount}, Trace: c.Trace}.Write()
 	if err != nil {

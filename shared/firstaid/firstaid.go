@@ -15,8 +15,11 @@ import (
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fund"
+	"github.com/doudi-aid/doudi/shared/inspection"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -35,6 +38,19 @@ type Office struct {
 	Book  *policy.Book
 	// Wallets reports whether a township pays into WeChat wallets; nil is nowhere.
 	Wallets func(civil.DivisionCode) bool
+	// Models are those that are run before money is let go; nil runs none.
+	Models *model.Set
+	Tree   *division.Tree
+}
+
+// Inspection is the desk that runs the models.
+func (o Office) Inspection() inspection.Desk {
+	return inspection.Desk{Table: o.Table, Box: o.Box, Blind: o.Blind, Models: o.Models, Tree: o.Tree}
+}
+
+// Inspect runs the models over c at the moment of a decision that approver makes.
+func (o Office) Inspect(ctx context.Context, c Case, approver, by event.Actor, at time.Time) (inspection.Result, error) {
+	return o.Inspection().Inspect(ctx, inspection.Scene{App: c.Application, Particulars: &c.Particulars, Approver: approver, By: by, At: at})
 }
 
 // Case is an application with everything that first aid needs to know of it.

@@ -58,6 +58,10 @@ const (
 	ProposeBreak    Action = "propose_break"
 	AgreeBreak      Action = "agree_break"
 	BringStatement  Action = "bring_statement"
+	ListFindings    Action = "list_findings"
+	JudgeFinding    Action = "judge_finding"
+	ListModels      Action = "list_models"
+	InspectAgain    Action = "inspect_again"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -72,6 +76,7 @@ const (
 	OnPayment     Group = "on_payment"     // is about a payment already decided
 	Brakes        Group = "brakes"         // stops or frees money, which supervisors may too
 	Glass         Group = "glass"          // opens particulars, which supervisors may too
+	Inspecting    Group = "inspecting"     // looks for what is wrong and says what it was, which supervisors may too
 )
 
 // groups says which groups each action is in.
@@ -111,6 +116,10 @@ var groups = map[Action][]Group{
 	ProposeBreak:    {Act, SecondStep},
 	AgreeBreak:      {Act, SecondStep},
 	BringStatement:  {Act},
+	ListFindings:    nil,
+	JudgeFinding:    {Inspecting, OnApplication, SecondStep},
+	ListModels:      nil,
+	InspectAgain:    {Inspecting},
 }
 
 // Actions lists every action.
@@ -119,7 +128,8 @@ func Actions() []Action {
 		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal,
 		ListBrakes, PullBrake, SecondBrake, AskLift, LiftBrake,
 		AskReveal, AgreeReveal, ReadReveal, ReviewReveal,
-		ListBreaks, ProposeBreak, AgreeBreak, BringStatement}
+		ListBreaks, ProposeBreak, AgreeBreak, BringStatement,
+		ListFindings, JudgeFinding, ListModels, InspectAgain}
 }
 
 // Request is one question: may Staff do Action here and now?

@@ -158,8 +158,23 @@ func TestX026_payee_swapped(t *testing.T) {
 	r.is(t, 409, "")
 	f.verified(t)
 	f.unmoved(t, func() { f.decide(t, approver).is(t, 409, "") })
-	// Made anew and approved, the name at the bank is another's: no money moves.
-	f.approve(t).becomes(t, payout.Failed)
+	// Made anew and approved, the money waits: the account was changed just before.
+	f.propose(t)
+	var decided struct {
+		Held     bool
+		Findings []struct{ ID, Model string }
+	}
+	f.decide(t, approver).is(t, 201, "").read(t, &decided)
+	if !decided.Held || len(decided.Findings) != 1 || decided.Findings[0].Model != "payee-changed" {
+		t.Fatalf("a new account just before payment holds nothing: %+v", decided)
+	}
+	// Who had part in the decision frees nothing. Freed by another, the name at the
+	// bank is somebody else's: no money moves.
+	outcome := f.staffPath("/findings/" + decided.Findings[0].ID + "/outcome")
+	wrong := map[string]any{"outcome": "wrong", "reason": "本人来电确认是自己换的账户。"}
+	approver.post(t, outcome, wrong).is(t, 403, "same-person")
+	o.staff(t, "county-1").post(t, outcome, wrong).is(t, 201, "")
+	f.becomes(t, payout.Failed)
 	if f.times(t) != 0 || len(f.holds(t)) != 1 {
 		t.Errorf("paid %d times, holds %v", f.times(t), f.holds(t))
 	}

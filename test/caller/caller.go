@@ -139,7 +139,7 @@ func Card(n int) string {
 func Application(n int, consent string) map[string]any {
 	return map[string]any{
 		"track": "emergency", "place": "320402005000", "cause": "fire", "relation": "self",
-		"subject": map[string]any{"name": "测试甲", "paper": map[string]string{"kind": "id_card", "number": Identity(n)}, "phone": "19900000000"},
+		"subject": map[string]any{"name": "测试甲", "paper": map[string]string{"kind": "id_card", "number": Identity(n)}, "phone": fmt.Sprintf("199%08d", n%100_000_000)},
 		"address": "天宁街道", "story": "昨夜家中失火，被褥和存粮都烧了，身上没有现金。",
 		"payee":    map[string]string{"account": Card(n)},
 		"consents": []map[string]any{{"person": "subject", "document_sha256": consent, "agreed": true}},

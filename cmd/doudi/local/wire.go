@@ -29,6 +29,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/exchange"
 	"github.com/doudi-aid/doudi/shared/firstaid"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/rail"
@@ -139,6 +140,10 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	if err != nil {
 		return nil, err
 	}
+	models, err := model.Shipped()
+	if err != nil {
+		return nil, err
+	}
 	office := s.office(keys)
 	fetch := map[string]settle.Fetch{reconciliation.Bank: settle.FromBank(line, bank.Payouts), reconciliation.Treasury: settle.FromBank(line, bank.Treasury)}
 	if wallet != nil {
@@ -151,7 +156,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Staff: localStaff{s}, Now: s.now}),
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Evidence: s.Evidence, Now: s.now,
 			Templates: templateIDs()}),
-		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now,
+		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now, Models: models,
 			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		log.Routes(s.logDeps),
@@ -159,14 +164,15 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err
 	}
-	aid := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o)}
+	aid := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o), Models: models, Tree: s.Tree}
 	handlers := map[string]queue.Handler{
 		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
+			Models: models, Tree: s.Tree,
 			Kin: func(ctx context.Context, people []string) ([]string, error) { return staff.KinOf(ctx, s.Table, people) },
 			Release: func(ctx context.Context, id string) (bool, error) {
 				return envelope.Release(ctx, aid, s.calendar, id, s.now())
 			}}),
-		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log, Models: models, Tree: s.Tree}),
 		"settle": settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Office: &office, Fetch: fetch, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
 			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: Templates(), Page: "pages/case/case?id=", Log: s.log},

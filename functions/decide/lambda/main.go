@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed/statements"
 	"github.com/doudi-aid/doudi/shared/deployed/wallets"
 	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/watch"
 )
 
@@ -22,12 +23,16 @@ func run(ctx context.Context, w *deployed.World) error {
 	reveal := w.Settings.Duration("DOUDI_REVEAL_FOR", time.Minute, 4*time.Hour)
 	book, pays := rulebook.Open(w), wallets.In(w)
 	books := statements.In(w)
+	models, err := model.Shipped()
+	if err != nil {
+		return err
+	}
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
 	}
 	w.Watch = watch.Over(w.Table, w.Now)
-	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(),
+	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(), Models: models,
 		IDs: w.IDs, Now: w.Now, Wallets: pays, Cash: cash, StepUp: stepUp, RevealFor: reveal, Metrics: w.Metrics, Office: books.Office(box)}))
 	return nil
 }

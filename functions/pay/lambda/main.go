@@ -9,6 +9,8 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
 	"github.com/doudi-aid/doudi/shared/deployed/walletline"
+	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/bankrail"
@@ -18,6 +20,10 @@ func main() { deployed.Main(run) }
 
 func run(_ context.Context, w *deployed.World) error {
 	line, wallet := bankline.In(w), walletline.In(w)
+	models, err := model.Shipped()
+	if err != nil {
+		return err
+	}
 	box, err := w.Box()
 	if err != nil {
 		return err
@@ -31,7 +37,8 @@ func run(_ context.Context, w *deployed.World) error {
 		if _, _, err := wallet.Join(ctx, r, rails); err != nil {
 			return nil, err
 		}
-		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rails, Now: w.Now, Metrics: w.Metrics, Log: w.Log}), nil
+		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rails, Now: w.Now, Metrics: w.Metrics, Log: w.Log,
+			Models: models, Tree: division.Shipped()}), nil
 	}).Get)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/firstaid"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/policy/regionfile"
@@ -67,7 +69,9 @@ func New(t *testing.T, edits ...func([]byte) []byte) *Office {
 	keys, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "keys"), ident.Random())
 	must(t, err)
 	o := &Office{T: t, Store: embedded.Memory(), Tree: division.Shipped(), Calendar: calendar.Shipped(), IDs: ident.Random(), now: Start, keys: keys}
-	o.Office = firstaid.Office{Table: o.Store, Box: seal.NewBox(keys, rand.Reader), Blind: keys.Blind()}
+	o.Office = firstaid.Office{Table: o.Store, Box: seal.NewBox(keys, rand.Reader), Blind: keys.Blind(), Tree: o.Tree}
+	o.Models, err = model.Shipped()
+	must(t, err)
 	if len(edits) == 0 {
 		o.Book, err = policy.Shipped()
 	} else {
@@ -205,7 +209,10 @@ func (o *Office) Holder(number string) application.Person {
 	must(o.T, err)
 	paper, err := civil.ParsePaper(civil.IDCard, number, calendar.Today(o.Now()))
 	must(o.T, err)
-	phone, err := civil.ParsePhone("19901000001")
+	// Each has a telephone of their own: one that serves many is a suspicion.
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(number))
+	phone, err := civil.ParsePhone(fmt.Sprintf("1990%07d", h.Sum32()%10_000_000))
 	must(o.T, err)
 	return application.Person{Name: name, Paper: paper, Phone: phone}
 }
