@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/sony/gobreaker/v2"
 
 	"github.com/doudi-aid/doudi/shared/outside"
 )
@@ -66,7 +65,7 @@ type Client struct {
 	path     string
 	sources  map[string]Source
 	order    []Source
-	breakers map[string]*gobreaker.CircuitBreaker[Answer]
+	breakers map[string]*breaker
 }
 
 // New checks the configuration and the catalogue.
@@ -96,13 +95,10 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	client := &Client{config: c, path: strings.TrimSuffix(u.EscapedPath(), "/"), order: c.Sources,
-		sources: map[string]Source{}, breakers: map[string]*gobreaker.CircuitBreaker[Answer]{}}
+		sources: map[string]Source{}, breakers: map[string]*breaker{}}
 	for _, s := range c.Sources {
 		client.sources[s.ID] = s
-		client.breakers[s.ID] = gobreaker.NewCircuitBreaker[Answer](gobreaker.Settings{
-			Name: s.ID, MaxRequests: 1, Timeout: 30 * time.Second,
-			ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= 5 },
-		})
+		client.breakers[s.ID] = &breaker{}
 	}
 	return client, nil
 }
@@ -147,29 +143,20 @@ func (c *Client) Ask(ctx context.Context, q Question) Answer {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval, wait.RandomizationFactor = 200*time.Millisecond, 2*time.Second, 0
 	wait.Reset()
-	var last Answer
 	for try := 1; ; try++ {
-		last, err = c.breakers[source.ID].Execute(func() (Answer, error) {
-			a, again := c.once(ctx, source, q, body)
-			if again {
-				return a, errAgain
-			}
-			return a, nil
-		})
-		if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		if !c.breakers[source.ID].enter(c.config.Now()) {
 			return refuse(Unavailable, WhyBreaker)
 		}
-		if err == nil || try == tries || ctx.Err() != nil {
-			return last
+		a, again := c.once(ctx, source, q, body)
+		c.breakers[source.ID].leave(c.config.Now(), !again)
+		if !again || try == tries || ctx.Err() != nil {
+			return a
 		}
 		if c.config.Sleep(ctx, c.jitter(wait.NextBackOff())) != nil {
-			return last
+			return a
 		}
 	}
 }
-
-// errAgain tells the breaker that a try failed for a technical reason.
-var errAgain = errors.New("exchange: no believable answer")
 
 // jitter is d less up to half of it, so that functions started together do not
 // knock together.

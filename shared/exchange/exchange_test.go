@@ -153,27 +153,42 @@ func TestRetriesAreFewAndNew(t *testing.T) {
 	}
 }
 
-// TestSickSourceRests: after five failures in a row a source is left alone, and
-// the others are not.
+// TestSickSourceRests: after five failures in a row a source is left alone, by
+// our clock, and the others are not. Then one question goes first.
 func TestSickSourceRests(t *testing.T) {
 	t.Parallel()
+	well, now := false, noon
 	s := &source{answer: func(n int, q exchange.QuestionDocument) (int, exchange.AnswerDocument) {
-		if q.Source == "death" {
-			return 503, reply(q, "busy", nil)
+		switch {
+		case q.Source == "marriage":
+			return 200, reply(q, "found", map[string]string{"status": "married"})
+		case well:
+			return 200, reply(q, "none", nil)
 		}
-		return 200, reply(q, "found", map[string]string{"status": "married"})
+		return 503, reply(q, "busy", nil)
 	}}
-	c := setup(t, s, nil)
-	c.Ask(t.Context(), question)
-	c.Ask(t.Context(), question)
-	if a := c.Ask(t.Context(), question); a.Why != exchange.WhyBreaker || a.Outcome != exchange.Unavailable || s.calls != 5 {
-		t.Errorf("%s %s after %d calls", a.Outcome, a.Why, s.calls)
+	c := setup(t, s, func(c *exchange.Config) { c.Now = func() time.Time { return now } })
+	asks := func(outcome exchange.Outcome, why string, calls int) {
+		t.Helper()
+		if a := c.Ask(t.Context(), question); a.Outcome != outcome || a.Why != why || s.calls != calls {
+			t.Errorf("%s %s after %d calls", a.Outcome, a.Why, s.calls)
+		}
 	}
+	c.Ask(t.Context(), question)
+	asks(exchange.Unavailable, exchange.WhyBreaker, 5)
+	now = now.Add(30*time.Second - 1)
+	asks(exchange.Unavailable, exchange.WhyBreaker, 5)
 	q := question
 	q.Source = "marriage"
 	if a := c.Ask(t.Context(), q); a.Outcome != exchange.HitClear {
 		t.Errorf("another source: %s %s", a.Outcome, a.Why)
 	}
+	now = now.Add(1) // it may be asked once, and is still down
+	asks(exchange.Unavailable, exchange.WhyBreaker, 7)
+	now = now.Add(30 * time.Second)
+	well = true
+	asks(exchange.NoRecord, "", 8)
+	asks(exchange.NoRecord, "", 9)
 }
 
 func TestOldKeyAndNewKey(t *testing.T) {
