@@ -119,10 +119,12 @@ func (d Deps) run(ctx context.Context, id string) (open bool, err error) {
 		if c.State == application.Refused || c.State == application.Withdrawn {
 			return false, nil
 		}
-		news, err := d.ask(ctx, &c)
-		if err != nil {
+		if err := d.ask(ctx, &c); err != nil {
 			return false, err
 		}
+		// By what was weighed, not by who asked: an answer kept by a run that died,
+		// or that another was quicker than, is news until it is on the record.
+		news := c.Checks.Heard() != c.Heard
 		var r verification.Result
 		switch {
 		case c.State == application.Accepted, c.State == application.Verified && news:
@@ -168,11 +170,10 @@ func (d Deps) sources() []verification.Source {
 
 // ask makes every lookup that is missing and keeps each answer as it arrives: if
 // we die halfway, the next run asks only for the rest, under the same numbers.
-// news tells that somebody answered.
-func (d Deps) ask(ctx context.Context, c *verification.Case) (news bool, err error) {
+func (d Deps) ask(ctx context.Context, c *verification.Case) error {
 	questions := c.Questions(d.Blind, d.sources(), d.Now())
 	if len(questions) == 0 {
-		return false, nil
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, Budget)
 	defer cancel()
@@ -180,13 +181,11 @@ func (d Deps) ask(ctx context.Context, c *verification.Case) (news bool, err err
 	// keep the rest, so the group has no context of its own.
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	answered := make([]bool, len(questions))
-	for i, q := range questions {
+	for _, q := range questions {
 		group.Go(func() error {
 			got := d.Registers.Ask(ctx, exchange.Question{Source: q.Source, Case: q.Case, LegalBasis: q.Basis, Consent: q.Consent,
 				Operator: "doudi/" + actor.ID, Name: q.Name, ID: q.ID, Number: q.Number})
 			check := q.Answered(policy.CheckOutcome(got.Outcome), got.Facts, got.FetchedAt, got.ValidUntil, got.Evidence, got.Why)
-			answered[i] = check.Outcome.Answered()
 			err := check.Keep(context.WithoutCancel(ctx), d.Table, d.Box, c.ID)
 			if _, moved := errors.AsType[*table.ConditionError](err); moved {
 				return nil // another run was quicker, and its answer is as good
@@ -195,14 +194,12 @@ func (d Deps) ask(ctx context.Context, c *verification.Case) (news bool, err err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return false, err
-	}
-	for _, a := range answered {
-		news = news || a
+		return err
 	}
 	// Read again rather than remembered: another run may have kept other answers.
+	var err error
 	c.Checks, err = verification.Load(context.WithoutCancel(ctx), d.Table, d.Box, c.ID)
-	return news, err
+	return err
 }
 
 // weigh works out what the answers mean.
@@ -244,6 +241,7 @@ func (d Deps) find(ctx context.Context, c verification.Case) (verification.Resul
 			return application.Step[struct{}]{}, err
 		}
 		n = found.Held(n)
+		n.Heard = c.Checks.Heard()
 		e := n.Event("verified", actor, r.Findings.At)
 		e.Rules, e.Facts = r.Findings.Rules, r.Facts
 		return application.Step[struct{}]{Next: n, Event: found.Tell(e), Also: writes}, nil
@@ -267,6 +265,7 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 		if err != nil {
 			return application.Step[struct{}]{}, err
 		}
+		n.Heard = c.Checks.Heard()
 		var coming []application.Hold
 		for _, h := range r.Holds {
 			if a.Open() && (h.Code == policy.HoldDeathRecord || h.Code == policy.HoldIdentityMismatch) && !application.LookedAt(a.Holds, h.Code) {

@@ -445,6 +445,9 @@ func (r *rig) propose(id string) {
 	}
 }
 
+// silence: no register answers anybody.
+const silence = "[[rule]]\nservice = \"exchange\"\neffect = \"status\"\nstatus = 500\n"
+
 func TestLateAnswersAreNotedAndTheDecisionStands(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -455,10 +458,11 @@ func TestLateAnswersAreNotedAndTheDecisionStands(t *testing.T) {
 		"a death stops what can": {"deceased", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "[[rule]]\nservice = \"exchange\"\neffect = \"status\"\nstatus = 500\nnth = [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24]\n")
+			r := newRig(t, silence)
 			id := r.submit(c.role)
 			r.must(id)
 			r.propose(id)
+			r.world.Load(world.Scenario{})
 			before := r.get(id)
 			a := r.must(id)
 			if a.State != application.Proposed || a.Version != before.Version+1 || a.Proposal.AmountFen != before.Proposal.AmountFen || a.Held() != c.held {
@@ -471,6 +475,30 @@ func TestLateAnswersAreNotedAndTheDecisionStands(t *testing.T) {
 				t.Error("noted twice")
 			}
 		})
+	}
+}
+
+// Whoever asked may die, or be overtaken, between keeping a register's answer and
+// weighing it: the next run weighs it although it asks nobody.
+func TestALateDeathIsWeighedWhoeverAsked(t *testing.T) {
+	t.Parallel()
+	for at := 1; at <= 7; at++ {
+		for _, done := range []bool{false, true} {
+			r := newRig(t, silence)
+			id := r.submit("deceased")
+			r.must(id)
+			r.propose(id)
+			r.world.Load(world.Scenario{})
+			before := r.get(id)
+			inner := r.deps.Table
+			r.deps.Table = &lossy{Store: inner, at: at, done: done}
+			first := r.run(id)
+			r.deps.Table = inner
+			a := r.must(id)
+			if !a.Held() || a.Version != before.Version+1 {
+				t.Errorf("write %d stored %v (%v): held %v at version %d", at, done, first, a.Held(), a.Version)
+			}
+		}
 	}
 }
 

@@ -97,10 +97,13 @@ type Application struct {
 	AcceptedAt time.Time `json:"accepted_at"` // starts the legal clock; no edit changes it
 	Deadline   Deadline  `json:"deadline"`    // the next thing the law or the region wants done
 	Findings   *Findings `json:"findings,omitempty"`
-	Proposal   *Proposal `json:"proposal,omitempty"`
-	Award      *Award    `json:"award,omitempty"`
-	Holds      []Hold    `json:"holds,omitempty"`
-	Receipts   []Receipt `json:"receipts,omitempty"`
+	// Heard is the digest of the registers' answers that are on the record; while
+	// it differs from what they have said, somebody has still to weigh it.
+	Heard    string    `json:"heard,omitempty"`
+	Proposal *Proposal `json:"proposal,omitempty"`
+	Award    *Award    `json:"award,omitempty"`
+	Holds    []Hold    `json:"holds,omitempty"`
+	Receipts []Receipt `json:"receipts,omitempty"`
 	// Requests maps the key of each request that changed this application to the
 	// version it made, whose event holds the answer.
 	Requests map[string]int64 `json:"requests,omitempty"`

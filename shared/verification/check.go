@@ -8,8 +8,11 @@ package verification
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -117,6 +120,18 @@ func Decode(ctx context.Context, box *seal.Box, item table.Item) (Check, error) 
 
 // Checks are the answers kept so far.
 type Checks map[table.Key]Check
+
+// Heard is a digest of the answers among all: two are the same exactly when the
+// registers have said the same in the same rounds.
+func (all Checks) Heard() string {
+	h := sha256.New()
+	for _, k := range slices.SortedFunc(maps.Keys(all), func(a, b table.Key) int { return strings.Compare(a.SK, b.SK) }) {
+		if c := all[k]; c.Outcome.Answered() {
+			_, _ = fmt.Fprintf(h, "%q %q %d %q %q\n", k.SK, c.About, c.Round, c.Outcome, c.Evidence)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // Load reads every check of an application.
 func Load(ctx context.Context, t table.Store, box *seal.Box, id string) (Checks, error) {
