@@ -61,7 +61,7 @@ type Local struct {
 	order   int64 // of arrival, to break ties
 	pending int   // waiting or being handled
 	closed  bool
-	idle    chan struct{} // closed and replaced whenever pending falls to 0
+	moved   chan struct{} // closed and replaced whenever a delivery ends
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 }
@@ -116,7 +116,7 @@ func NewLocal(cfg Config) *Local {
 	if cfg.Metrics == nil {
 		cfg.Metrics = telemetry.Discard
 	}
-	l := &Local{cfg: cfg, queues: map[string]*lane{}, idle: make(chan struct{})}
+	l := &Local{cfg: cfg, queues: map[string]*lane{}, moved: make(chan struct{})}
 	for name, q := range cfg.Queues {
 		or(&q.Concurrency, 1)
 		or(&q.MaxReceives, 5)
@@ -289,6 +289,7 @@ func (l *Local) deliver(ctx context.Context, q *lane, m Message) {
 	default:
 		l.mu.Lock()
 		l.push(q, m, l.backoff(m.Attempt, err))
+		l.ended()
 		l.mu.Unlock()
 	}
 }
@@ -320,10 +321,14 @@ func (l *Local) park(m Message, err error) {
 func (l *Local) done() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pending--; l.pending == 0 {
-		close(l.idle)
-		l.idle = make(chan struct{})
-	}
+	l.pending--
+	l.ended()
+}
+
+// ended needs l.mu.
+func (l *Local) ended() {
+	close(l.moved)
+	l.moved = make(chan struct{})
 }
 
 // Dead lists the dead letters, oldest first.
@@ -360,9 +365,32 @@ func (l *Local) Pending() int {
 // Drain waits until nothing waits and nothing is being handled, messages held
 // back for later included, or until ctx ends.
 func (l *Local) Drain(ctx context.Context) error {
+	return l.await(ctx, func() int { return l.pending })
+}
+
+// Rest waits until nothing that is due is left and nothing is being handled, or
+// until ctx ends. Messages held back for later stay. Workers sleep by the
+// machine's clock: whoever moves Config.Now calls Rest to let them follow.
+func (l *Local) Rest(ctx context.Context) error {
+	return l.await(ctx, func() int {
+		busy, now := l.pending, l.cfg.Now()
+		for _, q := range l.queues {
+			for _, d := range q.waiting {
+				if d.at.After(now) {
+					busy--
+				}
+			}
+			q.signal()
+		}
+		return busy
+	})
+}
+
+// await looks whenever a delivery has ended, until left is 0. left has l.mu.
+func (l *Local) await(ctx context.Context, left func() int) error {
 	for {
 		l.mu.Lock()
-		n, idle := l.pending, l.idle
+		n, moved := left(), l.moved
 		l.mu.Unlock()
 		if n == 0 {
 			return nil
@@ -370,7 +398,7 @@ func (l *Local) Drain(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-idle:
+		case <-moved:
 		}
 	}
 }

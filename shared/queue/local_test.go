@@ -300,3 +300,47 @@ func TestAPanicIsNotQuoted(t *testing.T) {
 		t.Errorf("log: %s", logs.String())
 	}
 }
+
+// TestRestFollowsAClockThatWasMoved: workers sleep by the machine's clock; Rest
+// wakes them when the broker's own has been moved on, and waits for them.
+func TestRestFollowsAClockThatWasMoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var ahead time.Duration
+		var got []string
+		l := broker(queue.Config{Now: func() time.Time { return began.Add(ahead) }}, map[string]queue.Handler{
+			"a": func(_ context.Context, m queue.Message) error {
+				time.Sleep(time.Second) // an answer takes a while
+				got = append(got, string(m.Body))
+				return nil
+			}})
+		l.Start(t.Context())
+		defer l.Close()
+		send(t, l, "a", "now", 0)
+		send(t, l, "a", "soon", 10*time.Minute)
+		send(t, l, "a", "soon, too", 10*time.Minute)
+		send(t, l, "a", "later", 15*time.Minute)
+		for _, c := range []struct {
+			ahead time.Duration
+			want  int
+		}{{0, 1}, {10*time.Minute - 1, 1}, {10 * time.Minute, 3}} {
+			ahead = c.ahead
+			if err := l.Rest(t.Context()); err != nil || len(got) != c.want {
+				t.Fatalf("after %s: %q, %v", c.ahead, got, err)
+			}
+		}
+		if n := l.Pending(); n != 1 {
+			t.Errorf("%d messages are held back", n)
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("three answers took %s", took)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		ahead = 15 * time.Minute
+		if err := l.Rest(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("a rest without time: %v", err)
+		}
+	})
+}

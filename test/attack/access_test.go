@@ -355,7 +355,7 @@ func TestStaffWhosePostEndsActNoMore(t *testing.T) {
 	until := o.clock.Now().Add(time.Hour)
 	c := o.hire(t, staff.Clerk, township, func(s *staff.Staff) { s.Grants[0].Until = until })
 	f.proposeAs(t, c, map[string]any{})
-	o.clock.advance(2 * time.Hour)
+	o.pass(t, 2*time.Hour)
 	f.unmoved(t, func() {
 		r := c.post(t, f.staffPath("/proposals"), map[string]any{})
 		if r.status != 403 && r.status != 404 {

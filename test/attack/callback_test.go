@@ -163,7 +163,7 @@ func TestX068_replayed_callback(t *testing.T) {
 	if asked := f.events(t, payout.Noun, "asked"); len(asked) > 1 {
 		t.Errorf("B04: one callback had %d effects", len(asked))
 	}
-	o.clock.advance(2 * time.Hour)
+	o.pass(t, 2*time.Hour)
 	o.send(t, n).is(t, 401, "") // and now it is too old
 	f.paid(t)
 }
@@ -190,7 +190,7 @@ func TestX073_right_signature_wrong_content(t *testing.T) {
 			}
 			// Two people look, and then the bank's answer counts.
 			f.thaw(t)
-			o.clock.advance(2 * time.Hour)
+			o.pass(t, 2*time.Hour)
 			f.paid(t)
 		})
 	}
@@ -277,12 +277,9 @@ func TestX077_a_flood_of_callbacks(t *testing.T) {
 	if lost.Load() > 0 {
 		t.Errorf("%d of %d callbacks were not taken", lost.Load(), len(all))
 	}
-	o.clock.advance(2 * time.Hour)
+	o.pass(t, 2*time.Hour)
 	// Whoever asked just before the bank moved the money asks again minutes later.
-	until(t, "both are paid", func() bool {
-		o.clock.advance(time.Minute)
-		return f.payout(t).State == payout.Paid && other.payout(t).State == payout.Paid
-	})
+	o.onwards(t, "both are paid", time.Minute, func() bool { return f.payout(t).State == payout.Paid && other.payout(t).State == payout.Paid })
 	f.paid(t)
 	other.paid(t)
 }

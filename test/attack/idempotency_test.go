@@ -184,7 +184,7 @@ func TestX047_the_same_key_after_thirteen_months(t *testing.T) {
 	}
 	f.paid(t)
 	for _, later := range []time.Duration{25 * time.Hour, 8 * 24 * time.Hour, 400 * 24 * time.Hour} {
-		o.clock.advance(later)
+		o.pass(t, later)
 		again := o.citizen(t, p).call(t, "POST", "/v1/applications", k, form(p)).is(t, 201, "")
 		twice := o.staff(t, "approver-1").call(t, "POST", f.staffPath("/approvals"), ka, pr).is(t, 201, "")
 		if !bytes.Equal(again.body, first.body) || !bytes.Equal(twice.body, approved.body) {
@@ -343,7 +343,7 @@ effect = "drop"
 	approver.post(t, f.staffPath("/approvals"), proposal{3, 1}).is(t, 409, "")
 	o.staff(t, "clerk-1").post(t, f.staffPath("/cash-receipts"), staffPosts["/cash-receipts"]).is(t, 409, "payout-state")
 	o.scenario(t, "title = \"all is well again\"")
-	o.clock.advance(20 * time.Minute)
+	o.pass(t, 20*time.Minute)
 	f.paid(t)
 	if p := f.payout(t); len(p.Attempts) != 1 {
 		t.Errorf("B01: %d attempts", len(p.Attempts))

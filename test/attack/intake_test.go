@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/shared/application"
@@ -108,13 +109,13 @@ func TestNotMeBetweenApprovalAndPayment(t *testing.T) {
 	o.scenario(t, "title = \"the bank is back\"")
 	// Held money is not sent, however often the sweeper asks.
 	for range 20 {
-		o.clock.advance(10 * 60 * 1e9)
+		o.pass(t, 10*time.Minute)
 		if p := f.payout(t); p.State == payout.Paid {
 			t.Fatal("money left although the person said it was not them")
 		}
 	}
 	f.release(t)
-	o.clock.advance(3600 * 1e9)
+	o.pass(t, time.Hour)
 	f.paid(t)
 }
 

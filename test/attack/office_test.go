@@ -25,6 +25,7 @@ import (
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
+	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -40,11 +41,33 @@ const (
 	county   = "320402000000"
 )
 
-// clock is the machine's clock, ahead by as much as a test wants.
-type clock struct{ ahead atomic.Int64 }
+// began is when every test begins: a Monday morning, far from the year's end, at
+// which every fund is closed.
+var began = time.Date(2026, 9, 7, 10, 0, 0, 0, calendar.Zone)
 
-func (c *clock) Now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
-func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+// clock runs as the machine's does, from began on and ahead by as much as a test
+// wants.
+type clock struct {
+	started time.Time // by the machine's clock
+	ahead   atomic.Int64
+}
+
+func (c *clock) Now() time.Time { return began.Add(time.Since(c.started) + c.gone()) }
+
+// gone is how much time tests have let go by.
+func (c *clock) gone() time.Duration { return time.Duration(c.ahead.Load()) }
+
+// pass lets d go by. What comes due by then is done, and has had its answers,
+// when it returns: a system that is left behind by its clock proves nothing.
+func (o *office) pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	o.clock.ahead.Add(int64(d))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := o.Follow(ctx); err != nil {
+		t.Fatalf("after %s: %v", d, err)
+	}
+}
 
 // lines is a log that tests read while it is written.
 type lines struct {
@@ -81,7 +104,7 @@ type office struct {
 
 // open starts a system. The caller closes it.
 func open(change func(*local.Options)) (*office, error) {
-	o := &office{clock: &clock{}, log: &lines{}, tokens: map[string]session{}, latest: map[table.Key]table.Item{},
+	o := &office{clock: &clock{started: time.Now()}, log: &lines{}, tokens: map[string]session{}, latest: map[table.Key]table.Item{},
 		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true}}}
 	many := httpapi.Limits{PerSecond: 1e6, Burst: 1e6, Misses: 1e6}
 	opts := local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, SweepEvery: 400 * time.Millisecond,
@@ -324,10 +347,15 @@ func key() string { return "attack-" + strconv.FormatInt(keys.Add(1), 10) }
 
 func (o *office) nobody() caller { return caller{o: o} }
 
-// signIn opens a session.
+// signIn opens a session. Who is told that WeChat did not answer in time tries
+// again, as people on a busy day do.
 func (o *office) signIn(t *testing.T, path, code string) caller {
 	t.Helper()
-	r := o.nobody().call(t, http.MethodPost, path, "", map[string]string{"code": code})
+	var r reply
+	until(t, "signing in as "+code, func() bool {
+		r = o.nobody().call(t, http.MethodPost, path, "", map[string]string{"code": code})
+		return r.status != http.StatusServiceUnavailable
+	})
 	if r.status != http.StatusCreated {
 		t.Fatalf("sign in %s: %d %s", code, r.status, r.body)
 	}

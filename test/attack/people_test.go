@@ -77,7 +77,7 @@ func TestHoldBetweenApprovalAndPayment(t *testing.T) {
 	clerk.post(t, f.staffPath("/holds"), staffPosts["/holds"]).is(t, 409, "hold-exists")
 	o.scenario(t, "title = \"the bank is back\"")
 	for range 20 {
-		o.clock.advance(5 * time.Minute)
+		o.pass(t, 5*time.Minute)
 		if s := f.payout(t).State; s == payout.Paid {
 			t.Fatal("held money left")
 		}
@@ -174,7 +174,7 @@ func TestMoneyThatCameBackGoesOutOnce(t *testing.T) {
 	if r := f.complete(t, o.staff(t, "approver-1"), order); r.status == 201 {
 		// Asked for while a hold is open: it may be ordered, and not sent.
 		for range 10 {
-			o.clock.advance(time.Minute)
+			o.pass(t, time.Minute)
 			if s := f.payout(t).State; s != payout.Due {
 				t.Fatalf("held money is %s", s)
 			}

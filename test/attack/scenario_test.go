@@ -34,17 +34,19 @@ func rule(service, op, effect string, more ...string) string {
 	return s
 }
 
+// farthest is how much time a wait lets go by: more than anything that is owed
+// takes, and less than there is to the end of the year.
+const farthest = 60 * 24 * time.Hour
+
 // onwards lets time pass in steps until done: whatever is owed later comes due.
 func (o *office) onwards(t *testing.T, what string, step time.Duration, done func() bool) {
 	t.Helper()
-	polls := 0
 	until(t, what, func() bool {
 		if done() {
 			return true
 		}
-		// Not faster than the system can follow, or messages grow old on the wire.
-		if polls++; polls%5 == 0 {
-			o.clock.advance(step)
+		if o.clock.gone() < farthest {
+			o.pass(t, step)
 		}
 		return false
 	})
@@ -205,11 +207,9 @@ func TestRegistersMisbehave(t *testing.T) {
 			o.scenario(t, c.rules)
 			f := o.file(t, o.person(t))
 			o.onwards(t, "the registers have been asked", time.Millisecond, func() bool { return f.head(t).State == application.Verified })
-			h := f.holds(t)
+			// On a busy machine an answer is late and counts when it comes.
 			for _, want := range c.holds {
-				if !slices.Contains(h, want) {
-					t.Errorf("holds %v, want %v", h, c.holds)
-				}
+				o.onwards(t, "held: "+want, time.Minute, func() bool { return slices.Contains(f.holds(t), want) })
 			}
 			for _, hold := range f.head(t).Holds {
 				if hold.Owner == "" || !hold.Due.After(hold.At) {
@@ -368,19 +368,12 @@ func TestDeathIsHeardOfLate(t *testing.T) {
 		t.Errorf("holds %v", h)
 	}
 	// Ten minutes later the register answers, while the bank is still away.
-	o.scenario(t, rule("exchange", "death", "answer", "result", `"found"`, "facts", `{ deceased = "yes", month = "2026-10", cremation = "yes" }`)+
+	o.scenario(t, rule("exchange", "death", "answer", "result", `"found"`, "facts", `{ deceased = "yes", month = "2026-08", cremation = "yes" }`)+
 		rule("bank", "send", "cut_before"))
-	polls := 0
-	until(t, "the death is heard of", func() bool {
-		if polls++; polls%50 == 1 {
-			o.clock.advance(11 * time.Minute)
-			o.file(t, o.person(t), with("cause", "injury")) // new work wakes the queue, which sleeps by the machine's clock
-		}
-		return slices.Contains(f.holds(t), policy.HoldDeathRecord)
-	})
+	o.onwards(t, "the death is heard of", 11*time.Minute, func() bool { return slices.Contains(f.holds(t), policy.HoldDeathRecord) })
 	o.scenario(t, "title = \"the bank is back\"")
 	for range 30 {
-		o.clock.advance(time.Minute)
+		o.pass(t, time.Minute)
 		if s := f.payout(t).State; s == payout.Paid {
 			t.Fatalf("money left after the death was known")
 		}

@@ -181,10 +181,10 @@ func TestASessionEndsByItself(t *testing.T) {
 	o := own(t, func(*local.Options) {})
 	c := o.citizen(t, o.person(t))
 	s := o.staff(t, "clerk-1")
-	o.clock.advance(8*time.Hour + time.Second)
+	o.pass(t, 8*time.Hour+time.Second)
 	s.get(t, "/v1/staff/tasks").is(t, 401, "not-signed-in")
 	c.get(t, "/v1/applications").is(t, 200, "")
-	o.clock.advance(16 * time.Hour)
+	o.pass(t, 16*time.Hour)
 	c.get(t, "/v1/applications").is(t, 401, "not-signed-in")
 }
 

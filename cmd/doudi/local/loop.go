@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/doudi-aid/doudi/functions/log"
@@ -77,18 +78,27 @@ func (s *System) tickLoop(ctx context.Context, d log.Deps, every time.Duration) 
 
 // sweepLoop is the schedule. The first run takes everything owed, at once: that
 // is how a system that was killed goes on where it was.
-func (s *System) sweepLoop(ctx context.Context, d sweep.Deps, every time.Duration) {
+func (s *System) sweepLoop(ctx context.Context, every time.Duration) {
 	grace := time.Duration(0)
 	for ctx.Err() == nil {
-		if err := sweep.Reconcile(ctx, d); err != nil && ctx.Err() == nil {
+		if err := sweep.Reconcile(ctx, s.sweeper); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "reconcile", "err", err)
 		}
-		if _, err := sweep.Run(ctx, d, grace); err != nil && ctx.Err() == nil {
+		if _, err := sweep.Run(ctx, s.sweeper, grace); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "sweep", "err", err)
 		}
 		grace = every
 		wait(ctx, every)
 	}
+}
+
+// Follow does at once whatever is due by the clock and waits until that is done:
+// the calls that the world owes us, a sweep, and every message there is. It is
+// for whoever moves Options.Now, because the loops sleep by the machine's clock.
+func (s *System) Follow(ctx context.Context) error {
+	s.world.Step(ctx)
+	_, err := sweep.Run(ctx, s.sweeper, 0)
+	return errors.Join(err, s.broker.Rest(ctx))
 }
 
 func wait(ctx context.Context, d time.Duration) {

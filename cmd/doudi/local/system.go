@@ -99,6 +99,7 @@ type System struct {
 	sessions *session.Store
 	feed     table.Feed
 	broker   *queue.Local
+	sweeper  sweep.Deps
 	world    *world.World
 	log      *slog.Logger
 	metrics  telemetry.Metrics
@@ -180,10 +181,9 @@ func (s *System) start(ctx context.Context, o Options) error {
 		s.run(func() { s.logLoop(ctx, s.feed, s.logDeps) })
 	}
 	s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
-	s.run(func() {
-		s.sweepLoop(ctx, sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
-			Watch: sweep.Watch{Sources: s.sources}}, o.SweepEvery)
-	})
+	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
+		Watch: sweep.Watch{Sources: s.sources}}
+	s.run(func() { s.sweepLoop(ctx, o.SweepEvery) })
 	s.serve(api, s.front(handler))
 	return nil
 }

@@ -322,8 +322,11 @@ type parcel struct {
 	rule   Rule
 }
 
-// Step sends every callback that is due and returns how many were taken.
+// Step sends every callback that is due and returns how many were taken. Of two
+// at once the second begins when the first has had its answers.
 func (w *World) Step(ctx context.Context) int {
+	w.stepping.Lock()
+	defer w.stepping.Unlock()
 	taken := w.wxpayStep(ctx)
 	if w.options.CallbackURL == "" {
 		return taken

@@ -65,6 +65,8 @@ type World struct {
 	closed  chan struct{}
 	once    sync.Once
 
+	stepping sync.Mutex // held during a Step
+
 	mu                  sync.Mutex // guards everything below
 	script              *script
 	people              []*Person
