@@ -72,33 +72,15 @@ func (r *reader) note(pointer string, err error) {
 }
 
 func (r *reader) paper(at string, in PaperIn) civil.Paper {
-	p, err := civil.ParsePaper(civil.PaperKind(in.Kind), in.Number.Reveal(), r.today)
-	if pr, ok := errors.AsType[civil.Problem](err); ok && pr.Code == "paper_kind" {
-		r.note(at+"/kind", err)
-	} else {
-		r.note(at+"/number", err)
-	}
-	return p
+	return application.ReadPaper(&r.fields, at, in.Kind, in.Number, r.today)
 }
 
 func (r *reader) person(at string, in PersonIn) application.Person {
-	var p application.Person
-	var err error
-	p.Name, err = civil.ParseName(in.Name.Reveal())
-	r.note(at+"/name", err)
-	p.Paper = r.paper(at+"/paper", in.Paper)
-	p.Phone = r.phone(at+"/phone", in.Phone)
-	return p
+	return application.ReadPerson(&r.fields, at, in.Name, in.Paper.Kind, in.Paper.Number, in.Phone, r.today)
 }
 
-// phone may be empty: many of the people who need help have none.
 func (r *reader) phone(at string, in redact.Text) civil.Phone {
-	if in.Empty() {
-		return civil.Phone{}
-	}
-	p, err := civil.ParsePhone(in.Reveal())
-	r.note(at, err)
-	return p
+	return application.ReadPhone(&r.fields, at, in)
 }
 
 func (r *reader) members(in []MemberIn) []application.Member {

@@ -1,7 +1,11 @@
 package application
 
 import (
+	"errors"
+
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/seal"
 )
 
@@ -49,4 +53,44 @@ func (p Particulars) Counted(blind *seal.Blind, id string, byHousehold bool) [][
 		all = append(all, PersonRefs(blind, who.Paper, id+"/"+role))
 	}
 	return all
+}
+
+// typed adds to f what a parser says about the value at pointer.
+func typed(f *fault.Fields, pointer string, err error) {
+	if wrong, ok := errors.AsType[civil.Problem](err); ok {
+		f.Add(pointer, wrong.Code, wrong.Detail)
+	}
+}
+
+// ReadPaper reads an identity paper as somebody typed it, and names in f what is
+// wrong, at pointers below at.
+func ReadPaper(f *fault.Fields, at, kind string, number redact.Text, today civil.Day) civil.Paper {
+	p, err := civil.ParsePaper(civil.PaperKind(kind), number.Reveal(), today)
+	if wrong, ok := errors.AsType[civil.Problem](err); ok && wrong.Code == "paper_kind" {
+		typed(f, at+"/kind", err)
+	} else {
+		typed(f, at+"/number", err)
+	}
+	return p
+}
+
+// ReadPhone reads a telephone number; it may be empty, because many of the people
+// who need help have none.
+func ReadPhone(f *fault.Fields, at string, in redact.Text) civil.Phone {
+	if in.Empty() {
+		return civil.Phone{}
+	}
+	p, err := civil.ParsePhone(in.Reveal())
+	typed(f, at, err)
+	return p
+}
+
+// ReadPerson reads one person: the name, the paper and the telephone.
+func ReadPerson(f *fault.Fields, at string, name redact.Text, kind string, number, phone redact.Text, today civil.Day) (p Person) {
+	var err error
+	p.Name, err = civil.ParseName(name.Reveal())
+	typed(f, at+"/name", err)
+	p.Paper = ReadPaper(f, at+"/paper", kind, number, today)
+	p.Phone = ReadPhone(f, at+"/phone", phone)
+	return p
 }

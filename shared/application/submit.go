@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -34,15 +33,22 @@ type Submission struct {
 	Consents    []Agreement
 	Deadline    Deadline
 	HoldDue     time.Time // until when a person must look, should a hold come with it
-	Trace       string
-	At          time.Time // of acceptance: the legal clock starts here
-	Day         civil.Day // the day of At in the zone of the law
+	// Filer is the member of staff who files for somebody found in need; zero when a
+	// citizen files. Who filed is concerned, and decides nothing of it.
+	Filer event.Actor
+	Trace string
+	At    time.Time // of acceptance: the legal clock starts here
+	Day   civil.Day // the day of At in the zone of the law
 }
 
 // SubmissionID is the identifier of the application that one account asks for
 // under one Idempotency-Key: the same for ever, so that the application is its
 // own idempotency record.
 func SubmissionID(account, key string) string { return ident.Derive(Noun, account, key) }
+
+// OutreachAccount stands for the account of what staff filed for somebody: a name
+// that no citizen's account can have.
+func OutreachAccount(staff string) string { return "outreach:" + staff }
 
 // Problems says what is wrong with s beyond the form of single fields. Pointers
 // are those of the body of POST /v1/applications.
@@ -182,7 +188,10 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 		if err != nil {
 			return Answer{}, err
 		}
-		by := event.Actor{Kind: event.Citizen, ID: s.Account, Person: a.Ref(blind, s.Particulars, s.asker())}
+		by := s.Filer
+		if by.ID == "" {
+			by = event.Actor{Kind: event.Citizen, ID: s.Account, Person: a.Ref(blind, s.Particulars, s.asker())}
+		}
 		e := a.Event("accepted", by, s.At)
 		w, err := with(a, e)
 		if err != nil {
@@ -240,6 +249,9 @@ func (s Submission) application(blind *seal.Blind) Application {
 	a.Subject = a.Ref(blind, p, RoleSubject)
 	a.People = a.Refs(blind, p)
 	a.Device = DeviceRef(blind, s.Device)
+	if s.Filer.Person != "" && !slices.Contains(a.People, s.Filer.Person) {
+		a.People = append(a.People, s.Filer.Person)
+	}
 	if !p.Account.Empty() {
 		a.Payee = AccountRef(blind, p.Account)
 	}
@@ -347,9 +359,32 @@ func (a *Application) mark(ctx context.Context, t table.Store, refs []string, du
 // the moment an application is accepted, so of two that are decided on at once
 // each sees the other.
 func OpenElsewhere(ctx context.Context, t table.Store, a Application, refs []string) ([]Application, error) {
+	marked, err := markedFor(ctx, t, refs)
+	return slices.DeleteFunc(marked, func(o Application) bool { return o.ID == a.ID || o.Township == a.Township || !o.Open() }), err
+}
+
+// Applied is the newest application of the person known by refs that was accepted
+// on or after since; found is false when there is none. The markers keep the last
+// application for each cause and township.
+func Applied(ctx context.Context, t table.Store, refs []string, since time.Time) (newest Application, found bool, err error) {
+	marked, err := markedFor(ctx, t, refs)
+	for _, a := range marked {
+		if !a.AcceptedAt.Before(since) && (!found || a.AcceptedAt.After(newest.AcceptedAt)) {
+			newest, found = a, true
+		}
+	}
+	return newest, found, err
+}
+
+// mostMarked bounds how many markers of one person are looked at: more than any
+// person's honest year has, and enough to say that there are many.
+const mostMarked = 60
+
+// markedFor are the applications that the markers of a person name, each once.
+func markedFor(ctx context.Context, t table.Store, refs []string) ([]Application, error) {
 	var all []Application
 	for _, ref := range refs {
-		page, err := t.Query(ctx, table.Query{PK: "PERSON#" + ref, Limit: mostElsewhere}.Prefix("OPEN#"))
+		page, err := t.Query(ctx, table.Query{PK: "PERSON#" + ref, Limit: mostMarked}.Prefix("OPEN#"))
 		if err != nil {
 			return nil, stored(err)
 		}
@@ -358,22 +393,15 @@ func OpenElsewhere(ctx context.Context, t table.Store, a Application, refs []str
 			if err := json.Unmarshal(item.Body, &m); err != nil {
 				return nil, fmt.Errorf("application: %s %s: %w", item.Key.PK, item.Key.SK, err)
 			}
-			if m.Application == a.ID || strings.HasSuffix(item.Key.SK, "#"+string(a.Township)) ||
-				slices.ContainsFunc(all, func(o Application) bool { return o.ID == m.Application }) {
+			if slices.ContainsFunc(all, func(o Application) bool { return o.ID == m.Application }) {
 				continue
 			}
-			other, err := Get(ctx, t, m.Application)
+			a, err := Get(ctx, t, m.Application)
 			if err != nil {
 				return nil, err
 			}
-			if other.Open() {
-				all = append(all, other)
-			}
+			all = append(all, a)
 		}
 	}
 	return all, nil
 }
-
-// mostElsewhere bounds how many markers of one person are looked at: more than
-// any person's honest year has, and enough to say that there are many.
-const mostElsewhere = 60

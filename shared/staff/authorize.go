@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -50,6 +51,9 @@ const (
 	SecondBrake     Action = "second_brake"
 	AskLift         Action = "ask_lift"
 	LiftBrake       Action = "lift_brake"
+	ImportSignals   Action = "import_signals"
+	ReadSignals     Action = "read_signals"
+	VisitDoors      Action = "visit_doors"
 	AskReveal       Action = "ask_reveal"
 	AgreeReveal     Action = "agree_reveal"
 	ReadReveal      Action = "read_reveal"
@@ -108,6 +112,9 @@ var groups = map[Action][]Group{
 	SecondBrake:     {Brakes, SecondStep},
 	AskLift:         {Brakes, SecondStep},
 	LiftBrake:       {Brakes, SecondStep},
+	ImportSignals:   {Act},
+	ReadSignals:     nil,
+	VisitDoors:      {Act},
 	AskReveal:       {Glass, OnApplication},
 	AgreeReveal:     {Glass, OnApplication, SecondStep},
 	ReadReveal:      {Glass, OnApplication},
@@ -122,15 +129,8 @@ var groups = map[Action][]Group{
 	InspectAgain:    {Inspecting},
 }
 
-// Actions lists every action.
-func Actions() []Action {
-	return []Action{ListTasks, ReadApplication, Visit, Propose, Approve, Refuse, Explain, Review, Hold, ReleaseHold,
-		RequestPayee, ApprovePayee, HandOutCash, ConfirmCash, RequestThaw, ApproveThaw, ListEnvelopes, ProposeEnvelope, ApproveEnvelope, CloseEnvelope, Call, AnswerAppeal,
-		ListBrakes, PullBrake, SecondBrake, AskLift, LiftBrake,
-		AskReveal, AgreeReveal, ReadReveal, ReviewReveal,
-		ListBreaks, ProposeBreak, AgreeBreak, BringStatement,
-		ListFindings, JudgeFinding, ListModels, InspectAgain}
-}
+// Actions lists every action, by name.
+func Actions() []Action { return slices.Sorted(maps.Keys(groups)) }
 
 // Request is one question: may Staff do Action here and now?
 type Request struct {

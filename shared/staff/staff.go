@@ -26,15 +26,16 @@ const (
 	Finance    Role = "finance"    // 财务
 	Supervisor Role = "supervisor" // 监督
 	Auditor    Role = "auditor"    // 审计
+	Visitor    Role = "visitor"    // 网格员: goes from door to door, and decides nothing
 )
 
 // Roles lists every role.
-func Roles() []Role { return []Role{Clerk, Reviewer, Approver, Finance, Supervisor, Auditor} }
+func Roles() []Role { return []Role{Clerk, Reviewer, Approver, Finance, Supervisor, Auditor, Visitor} }
 
 // Label is the role's name in Chinese.
 func (r Role) Label() string {
 	return map[Role]string{Clerk: "经办人员", Reviewer: "审核人员", Approver: "审批负责人", Finance: "财务人员",
-		Supervisor: "监督人员", Auditor: "审计人员"}[r]
+		Supervisor: "监督人员", Auditor: "审计人员", Visitor: "网格员"}[r]
 }
 
 // Grant is one role in one division and everything below it, for a time. A

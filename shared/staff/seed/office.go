@@ -17,7 +17,7 @@ import (
 
 // officeID is the id of somebody in an office that the files do not name: the
 // 9 digits of a township or the 6 of a county, and a post.
-var officeID = regexp.MustCompile(`^([0-9]{9}|[0-9]{6})-(clerk-1|clerk-2|approver-1|county-1)$`)
+var officeID = regexp.MustCompile(`^([0-9]{9}|[0-9]{6})-(clerk-1|clerk-2|approver-1|county-1|grid-1)$`)
 
 // posts are who an office has. A county has its approver, a township the rest.
 var posts = map[string]struct {
@@ -30,6 +30,7 @@ var posts = map[string]struct {
 	"clerk-2":    {"测经办乙", staff.Clerk, false, 1},
 	"approver-1": {"测审批甲", staff.Approver, false, 2},
 	"county-1":   {"测县审批", staff.Approver, true, 3},
+	"grid-1":     {"测网格员", staff.Visitor, false, 4},
 }
 
 // Office puts in the person with the given id when it is one of a township or

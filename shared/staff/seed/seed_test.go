@@ -45,7 +45,7 @@ func TestEveryRegionHasItsStaff(t *testing.T) {
 	people := map[string]string{}
 	for _, region := range tree.Regions() {
 		for id, role := range map[string]staff.Role{"clerk-1": staff.Clerk, "clerk-2": staff.Clerk, "reviewer-1": staff.Reviewer,
-			"approver-1": staff.Approver, "county-1": staff.Approver, "finance-1": staff.Finance, "supervisor-1": staff.Supervisor, "auditor-1": staff.Auditor} {
+			"approver-1": staff.Approver, "county-1": staff.Approver, "finance-1": staff.Finance, "supervisor-1": staff.Supervisor, "auditor-1": staff.Auditor, "grid-1": staff.Visitor} {
 			s, err := staff.Acting(t.Context(), store, seed.ID(string(region)[:6], id))
 			if err != nil {
 				t.Errorf("%s %s: %v", region, id, err)
