@@ -36,6 +36,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/brake",
 		"shared/calendar/...",
 		"shared/card",
+		"shared/discovery",
 		"shared/division/...",
 		"shared/document/...",
 		"shared/envelope",

@@ -18,6 +18,7 @@ import (
 
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/functions/signin"
@@ -73,11 +74,12 @@ func problemPage(known []faults.Fault) []byte {
 // routes are what every HTTP function answers, by function.
 func routes() map[string][]httpapi.Route {
 	return map[string][]httpapi.Route{
-		"signin": signin.Routes(signin.Deps{}),
-		"apply":  apply.Routes(apply.Deps{}),
-		"log":    log.Routes(log.Deps{}),
-		"decide": decide.Routes(decide.Deps{}),
-		"settle": settle.Routes(settle.Deps{}),
+		"signin":   signin.Routes(signin.Deps{}),
+		"apply":    apply.Routes(apply.Deps{}),
+		"log":      log.Routes(log.Deps{}),
+		"decide":   decide.Routes(decide.Deps{}),
+		"discover": discover.Routes(discover.Deps{}),
+		"settle":   settle.Routes(settle.Deps{}),
 	}
 }
 

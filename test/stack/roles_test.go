@@ -95,16 +95,17 @@ var never = []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb
 
 // neverOf is what one function may not do, and why somebody would try.
 var neverOf = map[string][]string{
-	"apply":  {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"},    // open to everybody on the Internet: no money, no secrets
-	"signin": {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
-	"notify": {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
-	"log":    {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
-	"relay":  {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
-	"sweep":  {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
-	"verify": {"secret-bank", "secret-wxpay", "pay-queue"},
-	"decide": {"secret-", "-queue"},
-	"pay":    {"secret-source", "secret-wechat", "sqs:SendMessage", "evidence", "dynamodb:PutItem brake"},
-	"settle": {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},
+	"apply":    {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"},    // open to everybody on the Internet: no money, no secrets
+	"signin":   {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
+	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
+	"log":      {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
+	"relay":    {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
+	"sweep":    {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
+	"verify":   {"secret-bank", "secret-wxpay", "pay-queue"},
+	"decide":   {"secret-", "-queue"},
+	"discover": {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake"},
+	"pay":      {"secret-source", "secret-wechat", "sqs:SendMessage", "evidence", "dynamodb:PutItem brake"},
+	"settle":   {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},
 }
 
 type request struct {

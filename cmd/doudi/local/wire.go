@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/notify"
 	"github.com/doudi-aid/doudi/functions/pay"
@@ -158,6 +159,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now, Models: models,
 			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
+		discover.Routes(discover.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Now: s.now}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		log.Routes(s.logDeps),
 	)
