@@ -45,6 +45,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/firstaid",
 		"shared/fund",
 		"shared/gauge",
+		"shared/indicator",
 		"shared/inspection/...",
 		"shared/notice",
 		"shared/order",

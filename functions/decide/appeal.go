@@ -58,6 +58,9 @@ func answerAppeal(ctx context.Context, d Deps, call httpapi.Call[Answering]) (ht
 		if err := k.note(ctx, &e, in.Reasons); err != nil {
 			return none, err
 		}
+		if in.Result == application.Reopened {
+			e.Facts["decide_due"] = clock(next.Deadline.At)
+		}
 		told, err := notice.Owe(tell, e)
 		if err != nil {
 			return none, err

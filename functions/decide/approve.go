@@ -87,7 +87,8 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 			return none, err
 		}
 		e := k.event(next, "approved", event.Facts{"award": g.Award.ID, "amount_fen": g.Award.AmountFen, "rail": p.Rail,
-			"article": g.Award.Article, "proposal": k.app.Version, "proposed_by": p.By.ID, "exception": g.Award.Exception})
+			"article": g.Award.Article, "proposal": k.app.Version, "proposed_by": p.By.ID, "exception": g.Award.Exception,
+			"explain_due": clock(g.Explain.At)})
 		e.Rules, e.Reason = p.Rules, g.Award.Exception
 		out := ApprovedOut{noted(next), g.Award.ID, g.Award.AmountFen, p.Rail, g.Award.Article, deadline(next.Deadline, k.at),
 			found.Holds(), d.findingsOut(found.Found)}

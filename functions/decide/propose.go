@@ -92,7 +92,7 @@ func propose(ctx context.Context, d Deps, call httpapi.Call[Proposing]) (httpapi
 		}
 		e := k.event(next, "proposed", event.Facts{"amount_fen": p.AmountFen, "persons": p.Persons, "months": p.Months, "rail": p.Rail,
 			"authority": string(p.Authority), "exception": strings.Join(lifted, " "), "drafted_fen": k.app.Findings.AmountFen,
-			"article": firstaid.Article})
+			"township_fen": o.TownshipFen, "article": firstaid.Article})
 		e.Rules = p.Rules
 		if in.Exception != nil {
 			e.Reason = lifted[0]

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -243,7 +244,8 @@ func (d Deps) find(ctx context.Context, c verification.Case) (verification.Resul
 		n = found.Held(n)
 		n.Heard = c.Checks.Heard()
 		e := n.Event("verified", actor, r.Findings.At)
-		e.Rules, e.Facts = r.Findings.Rules, r.Facts
+		e.Rules, e.Facts = r.Findings.Rules, maps.Clone(r.Facts)
+		e.Facts["placed"] = application.Codes(n.Holds[len(a.Holds):]) // a hold that somebody lifted before is not placed again
 		return application.Step[struct{}]{Next: n, Event: found.Tell(e), Also: writes}, nil
 	})
 	return r, err
@@ -281,7 +283,8 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 		}
 		e := n.Event("answered_late", actor, r.Findings.At)
 		e.Rules = r.Findings.Rules
-		e.Facts = event.Facts{"sources": r.Facts["sources"], "trace": r.Facts["trace"], "held": len(n.Holds) > len(a.Holds)}
+		placed := n.Holds[len(a.Holds):]
+		e.Facts = event.Facts{"sources": r.Facts["sources"], "trace": r.Facts["trace"], "held": len(placed) > 0, "placed": application.Codes(placed)}
 		return application.Step[struct{}]{Next: n, Event: found.Tell(e), Also: writes}, nil
 	})
 	return r, err

@@ -2,6 +2,7 @@ package application
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/event"
@@ -31,6 +32,16 @@ var owners = map[string]string{
 	policy.HoldIdentityMismatch: "clerk",
 	policy.HoldCheckMissing:     "clerk",
 	policy.HoldFactsUnclear:     "clerk",
+}
+
+// Codes are the codes of holds in one word each, as the fact "placed" of an event
+// has those that it placed.
+func Codes(holds []Hold) string {
+	list := make([]string, len(holds))
+	for i, h := range holds {
+		list[i] = h.Code
+	}
+	return strings.Join(list, " ")
 }
 
 // NewHold is a hold on the application id, with its owner, for a person to deal

@@ -198,7 +198,8 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 			return Answer{}, err
 		}
 		e.Facts = event.Facts{"cause": string(a.Cause), "relation": string(a.Relation), "township": string(a.Township),
-			"persons": 1 + len(s.Particulars.Members), "consents": len(s.Consents), "held": a.Held()}
+			"persons": 1 + len(s.Particulars.Members), "consents": len(s.Consents), "held": a.Held(), "placed": Codes(a.Holds),
+			"decide_due": a.Deadline.At.Format(time.RFC3339)}
 		for k, v := range w.Facts {
 			e.Facts[k] = v
 		}

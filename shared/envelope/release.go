@@ -176,7 +176,7 @@ func (e Envelope) release(ctx context.Context, o firstaid.Office, cal *calendar.
 	told := next.Event("released", by, now)
 	told.Rules = f.Rules
 	told.Facts = event.Facts{"award": granted.Award.ID, "amount_fen": amount, "article": firstaid.Article, "envelope": e.ID,
-		"asked_by": e.Asked.ID, "approved_by": e.Approved.ID, "office": "常设审批"}
+		"asked_by": e.Asked.ID, "approved_by": e.Approved.ID, "office": "常设审批", "explain_due": granted.Explain.At.Format(time.RFC3339)}
 	writes, err := next.Writes(found.Tell(told))
 	if err != nil {
 		return nil, false, err
