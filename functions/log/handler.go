@@ -16,8 +16,10 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // Deps is everything this function needs from the world.
@@ -26,7 +28,10 @@ type Deps struct {
 	// Key is what the log's signatures are verified with, as it is pinned.
 	Key string
 	// Pinned are the public keys of the witnesses.
-	Pinned  []string
+	Pinned []string
+	// Send wakes whoever folds the log into figures; nil wakes nobody. A message
+	// that is lost is made up for by the sweeper's.
+	Send    queue.Sender
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
@@ -54,12 +59,23 @@ func Changes(d Deps) func(context.Context, []table.Change) error {
 		if err != nil {
 			return err
 		}
+		d.wake(ctx, n)
 		last, err := d.Publisher.Published(ctx)
 		if err != nil || d.Now().Sub(last.At) < Pace {
 			return err
 		}
 		_, err = d.publish(ctx)
 		return err
+	}
+}
+
+// wake has the figures look into the log once it has grown by n.
+func (d Deps) wake(ctx context.Context, n int) {
+	if d.Send == nil || n == 0 {
+		return
+	}
+	if err := d.Send.Send(ctx, string(work.Oversee), work.Message{PK: "LOG", SK: "HEAD"}.Encode(), 0); err != nil {
+		d.Log.WarnContext(ctx, "the figures were not woken; the sweeper does", "error", err)
 	}
 }
 
@@ -71,6 +87,7 @@ const Horizon = 48 * time.Hour
 func Run(ctx context.Context, d Deps) error {
 	swept, err := d.Publisher.Log.Sweep(ctx, d.Now().Add(-Horizon))
 	d.Metrics.Count("log_found", int64(swept.Found)) // the stream lost these
+	d.wake(ctx, swept.Found)
 	d.Metrics.Age("log_unsequenced_oldest", swept.Oldest)
 	published, err2 := d.publish(ctx)
 	audit, err3 := d.Publisher.Log.Revisit(ctx, revisits)

@@ -66,6 +66,12 @@ func Run(ctx context.Context, d Deps, grace time.Duration) (Report, error) {
 	return r, errors.Join(failed...)
 }
 
+// Wake has the figures of supervision look into the evidence log, should every
+// message have been lost that told them to.
+func Wake(ctx context.Context, d Deps) error {
+	return d.Send.Send(ctx, string(work.Oversee), work.Message{PK: "INDICATOR", SK: "FOLD"}.Encode(), 0)
+}
+
 func sweepShard(ctx context.Context, d Deps, shard string, grace time.Duration, r *Report) error {
 	now := d.Now()
 	q := table.Query{Index: table.ByDue, PK: shard, To: work.Stamp(now.Add(-grace)) + "#\U0010FFFF", Limit: 100}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -279,5 +280,16 @@ func TestOneBadShardHidesNoOther(t *testing.T) {
 	out.err = errors.New("full")
 	if r, err := Run(t.Context(), deps(store, out, t0), 0); err != nil || r.Failed != 40 {
 		t.Errorf("a full queue: %+v, %v", r, err)
+	}
+}
+
+func TestWake(t *testing.T) {
+	out := &outbox{sent: map[table.Key]work.Queue{}}
+	if err := Wake(t.Context(), deps(embedded.Memory(), out, t0)); err != nil || len(out.sent) != 1 || !slices.Contains(slices.Collect(maps.Values(out.sent)), work.Oversee) {
+		t.Errorf("sent %v, %v", out.sent, err)
+	}
+	out.err = errors.New("down")
+	if err := Wake(t.Context(), deps(embedded.Memory(), out, t0)); err == nil {
+		t.Error("nobody was told that nobody was woken")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/decide"
 	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
+	"github.com/doudi-aid/doudi/functions/oversee"
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/functions/signin"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -79,6 +80,7 @@ func routes() map[string][]httpapi.Route {
 		"log":      log.Routes(log.Deps{}),
 		"decide":   decide.Routes(decide.Deps{}),
 		"discover": discover.Routes(discover.Deps{}),
+		"oversee":  oversee.Routes(oversee.Deps{}),
 		"settle":   settle.Routes(settle.Deps{}),
 	}
 }

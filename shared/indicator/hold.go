@@ -30,12 +30,16 @@ const cHeld = "hold.lifted" // how long holds stood
 var receiptHolds = map[string]string{application.NotReceived: application.HoldReceipt, application.WrongAmount: application.HoldAmount}
 
 var holdRules = []rule{
-	{application.Noun, "accepted", holdsOf},
-	{application.Noun, "verified", holdsOf},
-	{application.Noun, "answered_late", holdsOf},
+	{application.Noun, "", func(s *step) error {
+		for _, code := range strings.Fields(s.Facts.Text("placed")) {
+			s.hold(code, code)
+		}
+		return nil
+	}},
 	{application.Noun, "held", func(s *step) error {
-		code := cmp.Or(s.Facts.Text("code"), s.Reason)
-		s.hold(cmp.Or(s.Facts.Text("hold"), code), code)
+		if code := cmp.Or(s.Facts.Text("code"), s.Reason); code != "" {
+			s.hold(cmp.Or(s.Facts.Text("hold"), code), code)
+		}
 		return nil
 	}},
 	{application.Noun, "explained", troubled},
@@ -63,14 +67,6 @@ var holdRules = []rule{
 	{application.Noun, "withdrawn", func(s *step) error { s.sleep(lHolds); return nil }},
 	{application.Noun, "reopened", func(s *step) error { s.wake(lHolds); return nil }},
 	{application.Noun, "restarted", func(s *step) error { s.wake(lHolds); return nil }},
-}
-
-// holdsOf are the holds that an event placed, by its facts.
-func holdsOf(s *step) error {
-	for _, code := range strings.Fields(s.Facts.Text("placed")) {
-		s.hold(code, code)
-	}
-	return nil
 }
 
 // troubled is the hold that a problem found afterwards places.

@@ -162,6 +162,15 @@ func (r Result) Tell(e event.Event) event.Event {
 	}
 	facts["models"] = strings.Join(ids, " ")
 	facts["held_by_models"] = r.Holds()
+	placed := strings.Fields(e.Facts.Text("placed"))
+	for _, h := range r.holds {
+		if !slices.Contains(placed, h.Code) {
+			placed = append(placed, h.Code)
+		}
+	}
+	if len(placed) > 0 {
+		facts["placed"] = strings.Join(placed, " ")
+	}
 	e.Facts = facts
 	return e
 }

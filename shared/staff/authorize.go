@@ -66,6 +66,8 @@ const (
 	JudgeFinding    Action = "judge_finding"
 	ListModels      Action = "list_models"
 	InspectAgain    Action = "inspect_again"
+	ReadIndicators  Action = "read_indicators"
+	ReadOfficers    Action = "read_officers"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -127,6 +129,8 @@ var groups = map[Action][]Group{
 	JudgeFinding:    {Inspecting, OnApplication, SecondStep},
 	ListModels:      nil,
 	InspectAgain:    {Inspecting},
+	ReadIndicators:  nil,
+	ReadOfficers:    nil,
 }
 
 // Actions lists every action, by name.

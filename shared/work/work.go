@@ -27,6 +27,9 @@ const (
 	Settle Queue = "settle"
 	Notify Queue = "notify"
 	Clock  Queue = "clock"
+	// Oversee is owed nothing: a message in it is only a reason to fold the
+	// evidence log, and one of its own comes with every sweep.
+	Oversee Queue = "oversee"
 )
 
 // Queues lists every queue that carries messages.

@@ -22,6 +22,7 @@ var ceilings = map[string]int64{
 	"apply":    123,
 	"verify":   126,
 	"decide":   127,
+	"oversee":  112,
 	"discover": 125,
 }
 

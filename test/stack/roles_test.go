@@ -42,6 +42,8 @@ var places = map[string]struct{ arn, leading string }{
 	"pay-queue":     {"arn:aws-cn:sqs:" + here + ":pay", ""},
 	"settle-queue":  {"arn:aws-cn:sqs:" + here + ":settle", ""},
 	"notify-queue":  {"arn:aws-cn:sqs:" + here + ":notify", ""},
+	"oversee-queue": {"arn:aws-cn:sqs:" + here + ":oversee", ""},
+	"figures":       {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "INDICATOR#1#FOLD"},
 	"relay-dead":    {"arn:aws-cn:sqs:" + here + ":relay-dead", ""},
 	"log-dead":      {"arn:aws-cn:sqs:" + here + ":log-dead", ""},
 	"secret-log":    {"arn:aws-cn:secretsmanager:" + here + ":secret:log-aaaaaa", ""},
@@ -68,17 +70,17 @@ var places = map[string]struct{ arn, leading string }{
 var parameters = map[string]string{
 	"System": "doudi", "LogDays": "180", "TableArn": "case", "StreamArn": "stream", "SealKeyArn": "seal-key", "DocumentsArn": "bucket", "LogBucketArn": "log-bucket", "LogSecret": "secret-log", "LogDeadArn": "log-dead",
 	"WechatSecret": "secret-wechat", "StaffSecret": "secret-staff", "ExchangeSecret": "secret-source", "BankSecret": "secret-bank", "WxpaySecret": "secret-wxpay", "SmsSecret": "secret-sms",
-	"VerifyQueueArn": "verify-queue", "PayQueueArn": "pay-queue", "SettleQueueArn": "settle-queue", "NotifyQueueArn": "notify-queue", "RelayDeadArn": "relay-dead",
+	"VerifyQueueArn": "verify-queue", "PayQueueArn": "pay-queue", "SettleQueueArn": "settle-queue", "NotifyQueueArn": "notify-queue", "OverseeQueueArn": "oversee-queue", "RelayDeadArn": "relay-dead",
 }
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin brake log marker salt payee reference other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin brake log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},
 	"stream":                           {"dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"},
-	"verify-queue pay-queue settle-queue notify-queue relay-dead log-dead other-queue":                     {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"},
+	"verify-queue pay-queue settle-queue notify-queue oversee-queue relay-dead log-dead other-queue":       {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"},
 	"secret-wechat secret-staff secret-source secret-bank secret-wxpay secret-sms secret-log secret-other": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"},
 	"seal-key other-key":    {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant"},
 	"evidence tiles beside": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"},
@@ -100,6 +102,7 @@ var neverOf = map[string][]string{
 	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
 	"log":      {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
 	"relay":    {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
+	"oversee":  {"secret-", "seal-key", "sqs:SendMessage", "evidence", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem log", "dynamodb:PutItem marker", "dynamodb:UpdateItem"}, // sees all figures, changes nothing
 	"sweep":    {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
 	"verify":   {"secret-bank", "secret-wxpay", "pay-queue"},
 	"decide":   {"secret-", "-queue"},

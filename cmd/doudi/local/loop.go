@@ -84,7 +84,8 @@ func (s *System) sweepLoop(ctx context.Context, every time.Duration) {
 		if err := sweep.Reconcile(ctx, s.sweeper); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "reconcile", "err", err)
 		}
-		if _, err := sweep.Run(ctx, s.sweeper, grace); err != nil && ctx.Err() == nil {
+		_, err := sweep.Run(ctx, s.sweeper, grace)
+		if err = errors.Join(err, sweep.Wake(ctx, s.sweeper)); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "sweep", "err", err)
 		}
 		grace = every

@@ -160,6 +160,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.broker = queue.NewLocal(queue.Config{Queues: lanes(wiring), Now: s.now, IDs: s.ids, Logger: s.log, Metrics: s.metrics})
+	s.logDeps.Send = s.broker
 	handler, err := s.wire(wiring, keys, o)
 	if err != nil {
 		return err

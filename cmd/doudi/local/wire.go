@@ -19,6 +19,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/notify"
+	"github.com/doudi-aid/doudi/functions/oversee"
 	"github.com/doudi-aid/doudi/functions/pay"
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/functions/signin"
@@ -30,6 +31,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/exchange"
 	"github.com/doudi-aid/doudi/shared/firstaid"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/indicator"
 	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/queue"
@@ -152,6 +154,8 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		office.Sources = append(office.Sources, reconciliation.WxPaySource(keys.WxPay().MchID))
 	}
 	s.sources = office.Sources
+	watching := oversee.Deps{Table: s.Table, Tree: s.Tree, Now: s.now, Metrics: s.metrics,
+		Folder: &indicator.Folder{Table: s.Table, Tree: s.Tree, Log: s.Evidence.Log}}
 	routes := slices.Concat(
 		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
 			Staff: localStaff{s}, Now: s.now}),
@@ -160,6 +164,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now, Models: models,
 			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
 		discover.Routes(discover.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Now: s.now}),
+		oversee.Routes(watching),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		log.Routes(s.logDeps),
 	)
@@ -174,8 +179,9 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Release: func(ctx context.Context, id string) (bool, error) {
 				return envelope.Release(ctx, aid, s.calendar, id, s.now())
 			}}),
-		"pay":    pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log, Models: models, Tree: s.Tree}),
-		"settle": settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Office: &office, Fetch: fetch, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"pay":     pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log, Models: models, Tree: s.Tree}),
+		"settle":  settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Office: &office, Fetch: fetch, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"oversee": oversee.Fold(watching),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
 			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: Templates(), Page: "pages/case/case?id=", Log: s.log},
 			notice.SMS:    notify.SMS{Client: text, Log: s.log}}}),

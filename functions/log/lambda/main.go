@@ -9,15 +9,18 @@ import (
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/changes"
+	"github.com/doudi-aid/doudi/shared/deployed/queues"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
 	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/evidence/bucket"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 func main() { deployed.Main(run) }
 
 func run(_ context.Context, w *deployed.World) error {
 	at, where := secrets.Named(w, "DOUDI_LOG_SECRET"), w.Settings.Text("DOUDI_LOG_BUCKET")
+	send := queues.Sender(w, work.Oversee)
 	box, err := w.Box()
 	if err != nil {
 		return err
@@ -32,7 +35,7 @@ func run(_ context.Context, w *deployed.World) error {
 		if err != nil {
 			return deployed.Three{}, err
 		}
-		d := log.Deps{Publisher: p, Key: keys.Public, Pinned: keys.Witnesses, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
+		d := log.Deps{Publisher: p, Key: keys.Public, Pinned: keys.Witnesses, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 		return deployed.Three{API: w.API(log.Routes(d)), Changes: log.Changes(d), Tick: func(ctx context.Context) error { return log.Run(ctx, d) }}, nil
 	})
 	w.ServeChangesAndTickWith(changes.Decode, made.Get)

@@ -45,7 +45,7 @@ func run(_ context.Context, w *deployed.World) error {
 	lambda.Start(func(ctx context.Context) error {
 		wanted := sweep.Reconcile(ctx, d)
 		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
-		return errors.Join(wanted, err, sweep.Measure(ctx, d, divisions()))
+		return errors.Join(wanted, err, sweep.Measure(ctx, d, divisions()), sweep.Wake(ctx, d))
 	})
 	return nil
 }
