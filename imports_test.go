@@ -37,6 +37,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/calendar/...",
 		"shared/card",
 		"shared/discovery",
+		"shared/complaint",
 		"shared/division/...",
 		"shared/document/...",
 		"shared/envelope",

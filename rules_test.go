@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/policy/regionfile"
@@ -42,5 +43,16 @@ func TestTheShippedRulesAreTheRegionFiles(t *testing.T) {
 	there, err := filepath.Glob("shared/policy/shipped/*")
 	if err != nil || len(there) != len(want) {
 		t.Errorf("shared/policy/shipped has %d files, the region files make %d: run make rules (%v)", len(there), len(want), err)
+	}
+}
+
+// The same of the modules and clocks of complaints.
+func TestTheShippedRulesOfComplaintsAreTheRegionFiles(t *testing.T) {
+	want, err := complaint.Compile(os.DirFS("shared/complaint/data"), division.Shipped(), regionfile.Parse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile("shared/complaint/shipped/rules.json"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("shared/complaint/shipped is not what the region files say: run make rules (%v)", err)
 	}
 }

@@ -107,20 +107,7 @@ func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {
 // acting is the member of staff behind a session, known under every live key,
 // and the brakes as they stand. Whoever is stopped by one neither acts nor reads.
 func (d Deps) acting(ctx context.Context, id string) (who staff.Staff, board brake.Board, err error) {
-	if who, err = staff.Acting(ctx, d.Table, id); err != nil {
-		return who, board, err
-	}
-	if who, err = who.Known(ctx, d.Box, d.Blind); err != nil {
-		return who, board, err
-	}
-	if board, err = brake.Read(ctx, d.Table, id); err != nil {
-		return who, board, err
-	}
-	hands := []event.Actor{{ID: who.ID}}
-	for _, ref := range who.Persons() {
-		hands = append(hands, event.Actor{ID: who.ID, Person: ref})
-	}
-	return who, board, board.Frozen(d.Now(), hands...)
+	return brake.Acting(ctx, d.Table, d.Box, d.Blind, id, d.Now())
 }
 
 // actor is who acts, by the reference under which the case or one of earlier

@@ -14,6 +14,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
@@ -27,7 +28,9 @@ import (
 type Deps struct {
 	Table table.Store
 	Book  *policy.Book
-	Send  queue.Sender
+	// Complaints are the rules of complaints, by which provisional dates are settled.
+	Complaints *complaint.Book
+	Send       queue.Sender
 	// Watch says what is reconciled here; the zero value is nothing.
 	Watch   Watch
 	Now     func() time.Time
@@ -122,6 +125,15 @@ func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now tim
 	if reconciliation.IsBreak(item.Key) {
 		if err := tellSupervisor(ctx, d, item, now, r); err != nil {
 			return err
+		}
+	}
+	if complaint.Is(item.Key) {
+		told, err := tellOfComplaint(ctx, d, item, now)
+		if err != nil {
+			return err
+		}
+		if told {
+			r.Escalated++
 		}
 	}
 	if to == work.Clock {

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/doudi-aid/doudi/functions/apply"
+	"github.com/doudi-aid/doudi/functions/complain"
 	"github.com/doudi-aid/doudi/functions/decide"
 	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
@@ -77,6 +78,7 @@ func routes() map[string][]httpapi.Route {
 	return map[string][]httpapi.Route{
 		"signin":   signin.Routes(signin.Deps{}),
 		"apply":    apply.Routes(apply.Deps{}),
+		"complain": complain.Routes(complain.Deps{}),
 		"log":      log.Routes(log.Deps{}),
 		"decide":   decide.Routes(decide.Deps{}),
 		"discover": discover.Routes(discover.Deps{}),
@@ -313,7 +315,8 @@ func (b *builder) responses(path string, r httpapi.Route, say operation) (*yaml.
 	if r.In != nil && r.In != noneType && !bodyless(r) || r.In == nil {
 		fails = append(fails, 409, 413, 415, 422)
 	}
-	if strings.Contains(path, "{") || len(r.Options.Query) > 0 { // an id, or a place, that is not there
+	// An id, or a place, that is not there; or a code, which is in the body.
+	if strings.Contains(path, "{") || len(r.Options.Query) > 0 || strings.HasPrefix(path, "/v1/anonymous-complaints/") {
 		fails = append(fails, 404)
 	}
 	if r.Options.Idempotent {

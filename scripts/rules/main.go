@@ -1,6 +1,7 @@
-// Command rules reads the region files of shared/policy/data and the inspection
-// models of shared/inspection/model/data, judges them, and writes what deployed
-// functions carry of them into the folders shipped beside them.
+// Command rules reads the region files of shared/policy/data and of
+// shared/complaint/data and the inspection models of shared/inspection/model/data,
+// judges them, and writes what deployed functions carry of them into the folders
+// shipped beside them.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -16,7 +18,7 @@ import (
 )
 
 func main() {
-	if err := errors.Join(run("shared/policy/data", "shared/policy/shipped"), models("shared/inspection/model")); err != nil {
+	if err := errors.Join(run("shared/policy/data", "shared/policy/shipped"), models("shared/inspection/model"), complaints("shared/complaint/data", "shared/complaint/shipped/rules.json")); err != nil {
 		fmt.Fprintln(os.Stderr, "rules:", err)
 		os.Exit(1)
 	}
@@ -56,4 +58,13 @@ func models(in string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(in, model.PackName), raw, 0o644)
+}
+
+// complaints writes the rules of complaints.
+func complaints(from, into string) error {
+	raw, err := complaint.Compile(os.DirFS(from), division.Shipped(), regionfile.Parse)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(into, raw, 0o644)
 }

@@ -24,6 +24,20 @@ type Action string
 
 // The actions.
 const (
+	ListComplaints     Action = "list_complaints"
+	TakeComplaint      Action = "take_complaint"
+	ReadComplaint      Action = "read_complaint"
+	AcceptComplaint    Action = "accept_complaint"
+	AssignComplaint    Action = "assign_complaint"
+	SuperviseComplaint Action = "supervise_complaint"
+	PauseComplaint     Action = "pause_complaint"
+	ReadComplainant    Action = "read_complainant"
+	HandleComplaint    Action = "handle_complaint"
+	ReviewComplaint    Action = "review_complaint"
+	GrantExtension     Action = "grant_extension"
+	ReplyComplaint     Action = "reply_complaint"
+	LookBack           Action = "look_back"
+
 	ListTasks       Action = "list_tasks"
 	ReadApplication Action = "read_application"
 	Visit           Action = "visit"
@@ -75,6 +89,8 @@ type Group string
 
 // The groups.
 const (
+	OnComplaint   Group = "on_complaint"   // concerns one complaint and who is complained about
+	Complaints    Group = "complaints"     // writes about a complaint, which supervisors may too
 	Act           Group = "act"            // writes something
 	OnApplication Group = "on_application" // concerns one application and its people
 	SecondStep    Group = "second_step"    // completes what another person began
@@ -87,6 +103,20 @@ const (
 
 // groups says which groups each action is in.
 var groups = map[Action][]Group{
+	ListComplaints:     nil,
+	TakeComplaint:      {Complaints},
+	ReadComplaint:      {OnComplaint},
+	AcceptComplaint:    {Complaints, OnComplaint},
+	AssignComplaint:    {Complaints, OnComplaint},
+	SuperviseComplaint: {Complaints, OnComplaint},
+	PauseComplaint:     {Complaints, OnComplaint},
+	ReadComplainant:    {Complaints, OnComplaint},
+	HandleComplaint:    {Act, Complaints, OnComplaint, SecondStep}, // Act: who supervises does not handle
+	ReviewComplaint:    {Complaints, OnComplaint, SecondStep},
+	GrantExtension:     {Complaints, OnComplaint, SecondStep},
+	ReplyComplaint:     {Complaints, OnComplaint},
+	LookBack:           {Complaints, OnComplaint, SecondStep},
+
 	ListTasks:       nil,
 	ReadApplication: {OnApplication},
 	Visit:           {Act, OnApplication},
@@ -147,10 +177,25 @@ type Request struct {
 	County civil.DivisionCode
 	// Application is what it is about; nil for lists and standing approvals.
 	Application *application.Application
+	// Complaint is what it is about instead; Within is then where it is about.
+	Complaint *Complaint
 	// Authority is who must decide: the township, or somebody further up.
 	Authority policy.Authority
 	// Earlier names the persons and accounts who did the step before.
 	Earlier []string
+}
+
+// Complaint is what the policies may know of a complaint.
+type Complaint struct {
+	ID string
+	// Handling is the division that handles it and all it stands in, narrowest
+	// first; empty before it is assigned.
+	Handling []civil.DivisionCode
+	// Target names the person complained about, by account and references.
+	Target []string
+	// AtTarget: the member of staff has, or had, a post in the unit complained
+	// about, other than supervising it.
+	AtTarget bool
 }
 
 // Decision is the answer, and the ids of the policies that gave it. No policy
@@ -278,6 +323,9 @@ func resource(r Request) cedar.EntityUID {
 	if r.Application != nil {
 		return uid("Application", r.Application.ID)
 	}
+	if r.Complaint != nil {
+		return uid("Complaint", r.Complaint.ID)
+	}
 	return uid("Division", string(lowest(r.Within)))
 }
 
@@ -294,14 +342,17 @@ func entities(r Request) cedar.EntityMap {
 	add := func(id cedar.EntityUID, attributes cedar.RecordMap, parents ...cedar.EntityUID) {
 		all[id] = cedar.Entity{UID: id, Parents: cedar.NewEntityUIDSet(parents...), Attributes: cedar.NewRecord(attributes)}
 	}
-	for i, code := range r.Within {
-		attributes := cedar.RecordMap{"county": uid("Division", string(r.County))}
-		if i+1 < len(r.Within) {
-			add(uid("Division", string(code)), attributes, uid("Division", string(r.Within[i+1])))
-		} else {
-			add(uid("Division", string(code)), attributes)
+	path := func(codes []civil.DivisionCode) {
+		for i, code := range codes {
+			attributes := cedar.RecordMap{"county": uid("Division", string(r.County))}
+			if i+1 < len(codes) {
+				add(uid("Division", string(code)), attributes, uid("Division", string(codes[i+1])))
+			} else {
+				add(uid("Division", string(code)), attributes)
+			}
 		}
 	}
+	path(r.Within)
 	var parents []cedar.EntityUID
 	for _, g := range groups[r.Action] {
 		parents = append(parents, uid("Action", string(g)))
@@ -328,6 +379,12 @@ func entities(r Request) cedar.EntityMap {
 			"state": cedar.String(a.State), "held": cedar.Boolean(a.Held()), "people": words(a.People), "kin_staff": words(kin),
 			"county": uid("Division", string(r.County)),
 		}, uid("Division", string(lowest(r.Within))))
+	}
+	if c := r.Complaint; c != nil {
+		path(c.Handling)
+		place, handling := uid("Division", string(lowest(r.Within))), uid("Division", string(lowest(c.Handling)))
+		add(uid("Complaint", c.ID), cedar.RecordMap{"place": place, "handling": handling, "target": words(c.Target), "at_target": cedar.Boolean(c.AtTarget)},
+			place, handling)
 	}
 	return all
 }

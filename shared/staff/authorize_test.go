@@ -48,27 +48,34 @@ var scopes = []struct {
 
 // ties are what somebody may be to the case, and what the case may ask for.
 var ties = []struct {
-	name   string
-	ofCase bool // a tie to an application's people
-	set    func(*Request)
+	name string
+	of   Group // only actions of this group know the tie; "" for all
+	set  func(*Request)
 }{
-	{"none", false, func(*Request) {}},
-	{"subject", true, func(r *Request) { r.Application.People = []string{"b1.someone", r.Staff.Person} }},
-	{"kin", true, func(r *Request) { r.Staff.Kin = []string{"b1.other", "b1.someone"} }},
-	{"kin-by-register", true, func(r *Request) { r.Application.Findings = &application.Findings{Kin: []string{r.Staff.ID}} }},
-	{"same-person", false, func(r *Request) { r.Earlier = []string{"other-account", r.Staff.Person} }},
-	{"same-account", false, func(r *Request) { r.Earlier = []string{r.Staff.ID, "b1.former"} }},
-	{"above-ceiling", false, func(r *Request) { r.Authority = policy.County }},
-	{"held", true, func(r *Request) { r.Application.Holds = []application.Hold{{ID: "h"}} }},
-	{"unknown-person", false, func(r *Request) { r.Staff.Person = "" }},
-	{"subject-rekeyed", true, func(r *Request) {
+	{"none", "", func(*Request) {}},
+	{"subject", OnApplication, func(r *Request) { r.Application.People = []string{"b1.someone", r.Staff.Person} }},
+	{"kin", OnApplication, func(r *Request) { r.Staff.Kin = []string{"b1.other", "b1.someone"} }},
+	{"kin-by-register", OnApplication, func(r *Request) { r.Application.Findings = &application.Findings{Kin: []string{r.Staff.ID}} }},
+	{"same-person", "", func(r *Request) { r.Earlier = []string{"other-account", r.Staff.Person} }},
+	{"same-account", "", func(r *Request) { r.Earlier = []string{r.Staff.ID, "b1.former"} }},
+	{"above-ceiling", "", func(r *Request) { r.Authority = policy.County }},
+	{"held", OnApplication, func(r *Request) { r.Application.Holds = []application.Hold{{ID: "h"}} }},
+	{"unknown-person", "", func(r *Request) { r.Staff.Person = "" }},
+	{"subject-rekeyed", OnApplication, func(r *Request) {
 		r.Staff.persons, r.Application.People = []string{"b2.me", "b1.me"}, []string{"b2.me"}
 	}},
-	{"same-person-rekeyed", false, func(r *Request) { r.Staff.persons, r.Earlier = []string{"b2.me", "b1.me"}, []string{"other", "b2.me"} }},
-	{"also-supervisor", false, func(r *Request) {
+	{"same-person-rekeyed", "", func(r *Request) { r.Staff.persons, r.Earlier = []string{"b2.me", "b1.me"}, []string{"other", "b2.me"} }},
+	{"also-supervisor", "", func(r *Request) {
 		r.Staff.Grants = append(r.Staff.Grants, Grant{Role: Supervisor, Division: elsewhere, From: before})
 	}},
-	{"removed", false, func(r *Request) { r.Staff.Active = false }},
+	{"complained-about", OnComplaint, func(r *Request) { r.Complaint.Target = []string{"320400-other", "b1.me"} }},
+	{"complained-about-account", OnComplaint, func(r *Request) { r.Complaint.Target = []string{"320400-me"} }},
+	{"kin-complained-about", OnComplaint, func(r *Request) { r.Staff.Kin, r.Complaint.Target = []string{"b1.cousin"}, []string{"b1.cousin"} }},
+	{"unit-complained-about", OnComplaint, func(r *Request) { r.Complaint.AtTarget = true }},
+	{"not-assigned", OnComplaint, func(r *Request) { r.Complaint.Handling = nil }},
+	{"handled-next-door", OnComplaint, func(r *Request) { r.Complaint.Handling = []civil.DivisionCode{sibling, county, city} }},
+	{"only-handled-here", OnComplaint, func(r *Request) { r.Within = []civil.DivisionCode{elsewhere, "511702000000", "511700000000"} }},
+	{"removed", "", func(r *Request) { r.Staff.Active = false }},
 }
 
 func onApplication(a Action) bool { return slices.Contains(groups[a], OnApplication) }
@@ -79,9 +86,13 @@ func ask(role Role, action Action, state application.State, grant Grant, tie fun
 		Staff: Staff{ID: "320400-me", Person: "b1.me", Active: true, Grants: []Grant{grant}}}
 	a := application.Application{ID: "case", State: state, People: []string{"b1.someone"}}
 	r.Application = &a
+	r.Complaint = &Complaint{ID: "complaint", Handling: []civil.DivisionCode{township, county, city}}
 	tie(&r)
 	if !onApplication(action) {
 		r.Application = nil
+	}
+	if !slices.Contains(groups[action], OnComplaint) {
+		r.Complaint = nil
 	}
 	return r
 }
@@ -141,7 +152,7 @@ func TestMatrix(t *testing.T) {
 				row(role, action, s.name, s.grant, "none", ties[0].set)
 			}
 			for _, tie := range ties[1:] {
-				if tie.ofCase && !onApplication(action) {
+				if tie.of != "" && !slices.Contains(groups[action], tie.of) {
 					continue
 				}
 				row(role, action, "township", scopes[0].grant, tie.name, tie.set)

@@ -31,6 +31,8 @@ var places = map[string]struct{ arn, leading string }{
 	"log":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LOG#1"},
 	"marker":        {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LEAF#1"},
 	"salt":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "SALT#1"},
+	"complaint":     {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "COMPLAINT#1"},
+	"tally":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "COMPLAINTTALLY#320402000000#2026"},
 	"payee":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "PAYEE#1"},
 	"reference":     {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "REF#1"},
 	"index-owner":   {"arn:aws-cn:dynamodb:" + here + ":table/doudi/index/owner", ""},
@@ -75,7 +77,7 @@ var parameters = map[string]string{
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin brake log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin brake complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},
@@ -93,11 +95,13 @@ var asked = map[string][]string{
 var never = []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable", "dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups",
 	"dynamodb:PartiQL", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret", "kms:Encrypt",
 	"kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant", "s3:Delete", "s3:PutObjectAcl", "s3:ListBucket", "s3:PutBucket", "iam:", "sts:", "lambda:",
-	" other-", " secret-other", " beside", "dynamodb:PutItem staff", "dynamodb:PutItem kin", "dynamodb:UpdateItem case", "dynamodb:UpdateItem staff", "dynamodb:UpdateItem payee"}
+	" other-", " secret-other", " beside", "dynamodb:PutItem staff", "dynamodb:PutItem kin", "dynamodb:UpdateItem case", "dynamodb:UpdateItem complaint", "dynamodb:UpdateItem staff", "dynamodb:UpdateItem payee"}
 
 // neverOf is what one function may not do, and why somebody would try.
 var neverOf = map[string][]string{
-	"apply":    {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"},    // open to everybody on the Internet: no money, no secrets
+	"apply": {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"}, // open to everybody on the Internet: no money, no secrets
+	// Open to everybody too: it may not touch a case, money, or who works here.
+	"complain": {"secret-", "-queue", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:UpdateItem fund"},
 	"signin":   {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
 	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
 	"log":      {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},

@@ -25,6 +25,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/relay"
 	"github.com/doudi-aid/doudi/functions/sweep"
 	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -88,6 +89,8 @@ type System struct {
 	Blind *seal.Blind
 	Book  *policy.Book
 	Tree  *division.Tree
+	// Complaints are the rules of complaints.
+	Complaints *complaint.Book
 
 	sources reconciliation.Sources
 	// Evidence is the evidence log and what is published of it.
@@ -137,6 +140,9 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if s.Book, err = policy.Shipped(); err != nil {
 		return err
 	}
+	if s.Complaints, err = complaint.Shipped(); err != nil {
+		return err
+	}
 	api, outside, err := Listen(o)
 	if err != nil {
 		return err
@@ -182,7 +188,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		s.run(func() { s.logLoop(ctx, s.feed, s.logDeps) })
 	}
 	s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
-	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
+	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Complaints: s.Complaints, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
 		Watch: sweep.Watch{Sources: s.sources}}
 	s.run(func() { s.sweepLoop(ctx, o.SweepEvery) })
 	s.serve(api, s.front(handler))

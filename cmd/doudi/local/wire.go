@@ -15,6 +15,7 @@ import (
 	"github.com/doudi-aid/doudi"
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
 	"github.com/doudi-aid/doudi/functions/apply"
+	"github.com/doudi-aid/doudi/functions/complain"
 	"github.com/doudi-aid/doudi/functions/decide"
 	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
@@ -165,6 +166,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
 		discover.Routes(discover.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Now: s.now}),
 		oversee.Routes(watching),
+		complain.Routes(complain.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Complaints, Tree: s.Tree, Documents: papers, IDs: s.ids, Now: s.now}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		log.Routes(s.logDeps),
 	)

@@ -12,6 +12,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/sweep"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/queues"
 	"github.com/doudi-aid/doudi/shared/deployed/statements"
@@ -26,6 +27,10 @@ func run(_ context.Context, w *deployed.World) error {
 	// How late work must be before it is sent again: the relay is quicker.
 	grace := w.Settings.Duration("DOUDI_SWEEP_GRACE", time.Second, time.Hour)
 	send := queues.Sender(w, work.Queues()...)
+	complaints, err := complaint.Shipped()
+	if err != nil {
+		return err
+	}
 	name := w.Settings.Text("DOUDI_DIVISION")
 	region := civil.DivisionCode(name + "000000")
 	books := statements.In(w)
@@ -41,7 +46,7 @@ func run(_ context.Context, w *deployed.World) error {
 	}
 	// Divisions change on 1 January at most, and a function lives for hours.
 	divisions := sync.OnceValue(func() []civil.DivisionCode { return division.Shipped().Below(region, calendar.Today(w.Now())) })
-	d := sweep.Deps{Table: w.Table, Book: book, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log, Watch: sweep.Watch{Sources: books.Sources()}}
+	d := sweep.Deps{Table: w.Table, Book: book, Complaints: complaints, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log, Watch: sweep.Watch{Sources: books.Sources()}}
 	lambda.Start(func(ctx context.Context) error {
 		wanted := sweep.Reconcile(ctx, d)
 		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
