@@ -244,7 +244,11 @@ func (c *Client) Query(ctx context.Context, reference string) Result {
 
 func (c *Client) ask(ctx context.Context, method, tail, reference string, body []byte) Result {
 	unknown := Result{Status: Unknown, Reference: reference, Retryable: true}
-	answer, code := c.call(ctx, c.caller, method, Path+tail, body)
+	var kind string
+	if body != nil {
+		kind = "application/json"
+	}
+	answer, code := c.call(ctx, c.caller, method, Path+tail, kind, body)
 	if answer.Header != nil {
 		unknown.Evidence = answer.Evidence()
 	}
@@ -266,7 +270,7 @@ func (c *Client) ask(ctx context.Context, method, tail, reference string, body [
 
 // call makes one signed call and verifies the answer; code is empty when it can be
 // believed. The answer is there when there was one.
-func (c *Client) call(ctx context.Context, caller outside.Caller, method, target string, body []byte) (answer outside.Answer, code string) {
+func (c *Client) call(ctx context.Context, caller outside.Caller, method, target, contentType string, body []byte) (answer outside.Answer, code string) {
 	path := c.path + target
 	nonce, err := outside.Nonce(c.config.Random)
 	if err != nil {
@@ -276,8 +280,8 @@ func (c *Client) call(ctx context.Context, caller outside.Caller, method, target
 	if err != nil {
 		return answer, string(outside.Unsendable)
 	}
-	if body != nil {
-		header.Set("Content-Type", "application/json")
+	if contentType != "" {
+		header.Set("Content-Type", contentType)
 	}
 	answer, err = caller.Do(ctx, method, strings.TrimSuffix(c.config.BaseURL, "/")+target, header, body)
 	if err != nil {

@@ -84,7 +84,7 @@ func FilePath(account string, day civil.Day) string {
 // Fetch gets an account's statement of a day: first what the bank says it is,
 // signed, then the bytes. They are believed only when they are those it signed for.
 func (c *Client) Fetch(ctx context.Context, account string, day civil.Day) File {
-	answer, code := c.call(ctx, c.caller, http.MethodGet, FilePath(account, day), nil)
+	answer, code := c.call(ctx, c.caller, http.MethodGet, FilePath(account, day), "", nil)
 	if code != "" {
 		return File{Code: code}
 	}
@@ -100,7 +100,7 @@ func (c *Client) Fetch(ctx context.Context, account string, day civil.Day) File 
 		return File{Code: CodeNotReady}
 	}
 	wide := outside.Caller{HTTP: c.config.HTTP, Deadline: FileDeadline, Limit: FileLimit}
-	answer, code = c.call(ctx, wide, http.MethodGet, FilePath(account, day)+"/files/"+strconv.Itoa(ticket.Issue), nil)
+	answer, code = c.call(ctx, wide, http.MethodGet, FilePath(account, day)+"/files/"+strconv.Itoa(ticket.Issue), "", nil)
 	if code != "" {
 		return File{Code: code}
 	}

@@ -35,6 +35,7 @@ type transfer struct {
 	FailedAt   time.Time `json:"failed_at,omitzero"`
 	ReturnedAt time.Time `json:"returned_at,omitzero"`
 	Code       string    `json:"code,omitempty"` // of the failure or return
+	File       string    `json:"file,omitempty"` // in which it came; nobody is called back about it
 	order      int
 }
 
@@ -71,7 +72,9 @@ func (t *transfer) state(now time.Time) (bank.Status, time.Time) {
 // enter puts a transfer in the book; w.mu is held or the world is starting.
 func (w *World) enter(t *transfer) {
 	w.order = append(w.order, t.Reference)
-	w.pending = append(w.pending, t.Reference)
+	if t.File == "" {
+		w.pending = append(w.pending, t.Reference)
+	}
 	t.order = len(w.order)
 	w.book[t.Reference] = t
 	w.owed[t.Reference] = &owedCallback{done: map[bank.Status]bool{}, tries: map[bank.Status]int{}, next: map[bank.Status]time.Time{}, rule: map[bank.Status]*Rule{}}

@@ -29,6 +29,7 @@ type record struct {
 	Told     *told     `json:"told,omitempty"`
 	Bill     *bill     `json:"bill,omitempty"`
 	Message  *Message  `json:"message,omitempty"`
+	Filing   *filing   `json:"filing,omitempty"`
 }
 
 // openJournal opens dir's journal and gives every record in it to apply.

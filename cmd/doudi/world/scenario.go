@@ -21,8 +21,9 @@ type Scenario struct {
 // Rule picks calls and says what happens to them. Empty selectors pick all.
 type Rule struct {
 	Service string `toml:"service"` // bank, wxpay, exchange, wechat or sms
-	// Op is send, query, callback, statement, treasury or file (bank; wxpay has cancel
-	// and no treasury); a source id (exchange); code2session,
+	// Op is send, query, callback, statement, treasury or file (bank, whose files of
+	// many payments have file_send, file_query, file_return and file_line; wxpay has
+	// cancel and no treasury); a source id (exchange); code2session,
 	// token or subscribe (wechat); send (sms).
 	Op string `toml:"op"`
 	// Person is a role ("deceased"), a region and role ("320400/deceased") or a name.
@@ -64,11 +65,12 @@ var effects = map[string]struct {
 	"delay":          {services: "bank wxpay exchange wechat sms", needs: []string{"after"}},
 	"lie":            {services: "bank wxpay exchange wechat sms", ops: "any", needs: []string{"lie"}},
 	"errcode":        {services: "wechat", needs: []string{"errcode"}},
-	"code":           {services: "bank wxpay sms", ops: "send", needs: []string{"code"}},
+	"code":           {services: "bank wxpay sms", ops: "send file_send", needs: []string{"code"}},
 	"answer":         {services: "exchange", needs: []string{"result"}, may: []string{"facts"}},
-	"fail":           {services: "bank wxpay", ops: "send", needs: []string{"code"}, may: []string{"after"}, plan: true},
-	"processing":     {services: "bank wxpay", ops: "send", needs: []string{"after"}, may: []string{"code"}, plan: true},
-	"return":         {services: "bank", ops: "send", needs: []string{"after"}, may: []string{"code"}, plan: true},
+	"fail":           {services: "bank wxpay", ops: "send file_line", needs: []string{"code"}, may: []string{"after"}, plan: true},
+	"reject":         {services: "bank", ops: "file_send", needs: []string{"code"}, plan: true},
+	"processing":     {services: "bank wxpay", ops: "send file_line", needs: []string{"after"}, may: []string{"code"}, plan: true},
+	"return":         {services: "bank", ops: "send file_line", needs: []string{"after"}, may: []string{"code"}, plan: true},
 	"repeat":         {services: "bank wxpay", ops: "callback", needs: []string{"times"}},
 	"drop":           {services: "bank wxpay", ops: "callback"},
 	"reorder":        {services: "bank wxpay", ops: "callback"},
@@ -76,7 +78,7 @@ var effects = map[string]struct {
 }
 
 var ops = map[string][]string{
-	"bank":   {"send", "query", "callback", "statement", "treasury", "file"},
+	"bank":   {"send", "query", "callback", "statement", "treasury", "file", "file_send", "file_query", "file_return", "file_line"},
 	"wxpay":  {"send", "query", "cancel", "callback", "statement", "file"},
 	"wechat": {"code2session", "token", "subscribe"},
 	"sms":    {"send"},
@@ -93,6 +95,16 @@ var lies = map[string]string{
 	"wrong_person":    "bank wxpay exchange",
 	"other_reference": "bank wxpay exchange",
 	"other_merchant":  "wxpay",
+	"wrong_totals":    "bank",
+	"wrong_digest":    "bank",
+	"cut_short":       "bank",
+	"duplicate_line":  "bank",
+	"strange_line":    "bank",
+	"line_amount":     "bank",
+	"line_payee":      "bank",
+	"unknown_code":    "bank",
+	"partial":         "bank",
+	"other_file":      "bank",
 	"contradiction":   "exchange",
 	"unknown_fact":    "exchange",
 	"future":          "exchange",
@@ -106,6 +118,9 @@ var lies = map[string]string{
 // statementLies are what is wrong with a day's statement, or with one line of it:
 // that of Reference or Order, else the first.
 var statementLies = []string{"omit", "alter", "duplicate", "unknown", "someone", "sent_back", "cut", "wrong_digest", "truncated", "other_merchant", "other_day", "fen"}
+
+// returnLies are the lies of a return file itself.
+var returnLies = []string{"wrong_totals", "wrong_digest", "cut_short", "duplicate_line", "strange_line", "line_amount", "line_payee", "unknown_code", "partial", "other_file"}
 
 // callbackLies are the lies that make sense in a message we receive.
 var callbackLies = []string{"bad_signature", "probe_signature", "no_signature", "stale_timestamp", "wrong_amount", "wrong_person", "other_reference", "other_merchant", "garbage"}
@@ -168,8 +183,10 @@ func (r Rule) problems() []string {
 	switch {
 	case e.ops == "" && r.Op == "callback":
 		add("%s does not happen to a callback", r.Effect)
-	case e.ops != "" && e.ops != "any" && e.ops != r.Op:
+	case e.ops != "" && e.ops != "any" && !slices.Contains(strings.Fields(e.ops), r.Op):
 		add("%s needs op = %q", r.Effect, e.ops)
+	case r.Op == "file_line" && !e.plan:
+		add("%s does not happen to a line of a file", r.Effect)
 	}
 	given := map[string]bool{"status": r.Status != 0, "done": r.Done, "after": r.After != 0, "lie": r.Lie != "", "errcode": r.Errcode != 0,
 		"code": r.Code != "", "result": r.Result != "", "facts": len(r.Facts) > 0, "times": r.Times != 0}
@@ -196,6 +213,9 @@ func (r Rule) problems() []string {
 	}
 	if r.Lie != "" && r.Op == "callback" && !slices.Contains(callbackLies, r.Lie) {
 		add("a callback does not tell the lie %q", r.Lie)
+	}
+	if slices.Contains(returnLies, r.Lie) && (r.Op != "file_return" || len(r.Nth) > 0 || r.Each) {
+		add("the lie %q needs op = \"file_return\", and is told every time", r.Lie)
 	}
 	if r.After < 0 || r.After > 400*24*time.Hour || r.Times < 0 || r.Times > 1000 {
 		add("after or times out of range")

@@ -9,6 +9,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -19,12 +20,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/bankfile"
 	"github.com/doudi-aid/doudi/shared/exchange"
 )
 
 // DefaultRate is how many transfers, and how many queries, the bank takes in one
 // second when nobody says otherwise.
 const DefaultRate = 100
+
+// DefaultLayout is the form of the bank's files when nobody says otherwise.
+const DefaultLayout = "yikatong-1"
 
 // Options says how the world is. Only Keys must be given (see LocalKeys).
 type Options struct {
@@ -44,6 +49,8 @@ type Options struct {
 	Ladder []time.Duration
 	// Hang bounds how long a "timeout" effect keeps a connection; zero is a minute.
 	Hang time.Duration
+	// FileLayout is the form of the bank's files of many payments; "" is DefaultLayout.
+	FileLayout string
 	// Rate is the most transfers, and the most queries, in one second; zero is DefaultRate.
 	Rate int
 	// SingleUseCodes makes "wx:<name>" work once, as WeChat's codes do. Otherwise
@@ -62,6 +69,7 @@ type World struct {
 	now     func() time.Time
 	journal *journal
 	sources []exchange.Source
+	layout  *bankfile.Layout
 	closed  chan struct{}
 	once    sync.Once
 
@@ -87,6 +95,7 @@ type World struct {
 	billOrder           []string
 	pending             []string            // transfers with callbacks to come
 	files               map[string][][]byte // every issue of a day's statement, by account and day
+	filings             map[string]*filing
 }
 
 // New opens a world: the cast is there, and everything its journal remembers.
@@ -123,7 +132,10 @@ func New(o Options) (*World, error) {
 		options: o, now: o.Now, sources: sources, closed: make(chan struct{}), script: newScript(o.Scenario),
 		byID: map[string]*Person{}, byAccount: map[string]*Person{}, made: make([]int, len(regions)),
 		book: map[string]*transfer{}, owed: map[string]*owedCallback{}, logins: map[string]string{}, usedCodes: map[string]bool{},
-		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{}, bills: map[string]*bill{}, files: map[string][][]byte{},
+		asked: map[string]asked{}, nonces: map[string]bool{}, noncesSince: o.Now(), rates: map[string][]time.Time{}, bills: map[string]*bill{}, files: map[string][][]byte{}, filings: map[string]*filing{},
+	}
+	if w.layout, err = bankfile.Shipped(cmp.Or(o.FileLayout, DefaultLayout)); err != nil {
+		return nil, err
 	}
 	for reg := range regions {
 		for _, p := range w.cast(reg) {
@@ -154,6 +166,8 @@ func (w *World) apply(r record) {
 		}
 	case r.Bill != nil:
 		w.keepBill(*r.Bill)
+	case r.Filing != nil:
+		w.keepFiling(*r.Filing)
 	case r.Message != nil:
 		w.messages = append(w.messages, *r.Message)
 	}
@@ -197,6 +211,9 @@ func (w *World) Handler() http.Handler {
 	mux.HandleFunc("GET /bank/accounts/{account}/statements/{day}/files/{issue}", w.bankFile)
 	mux.HandleFunc("GET "+wxpayFlowPath, w.wxpayTicket)
 	mux.HandleFunc("GET "+wxpayFilePath, w.wxpayFile)
+	mux.HandleFunc("POST /bank/files/{file}", w.fileSend)
+	mux.HandleFunc("GET /bank/files/{file}", w.fileQuery)
+	mux.HandleFunc("GET /bank/files/{file}/returns/{edition}", w.fileReturn)
 	mux.HandleFunc("POST /exchange/sources/{path...}", w.exchangeAsk)
 	mux.HandleFunc("GET /wechat/sns/jscode2session", w.code2session)
 	mux.HandleFunc("POST /wechat/cgi-bin/stable_token", w.stableToken)
