@@ -33,6 +33,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/account",
 		"shared/application",
 		"shared/award",
+		"shared/batch",
 		"shared/brake",
 		"shared/calendar/...",
 		"shared/card",
@@ -60,8 +61,8 @@ var rooms = []struct{ room, dirs string }{
 		"shared/verification",
 		"shared/work",
 	}, " ")},
-	{"line", "shared/rail/bankrail shared/rail/wxpayrail"}, // a client in the words of the nouns
-	{"watch", "shared/watch"},                              // what the API shows, told to the record
+	{"line", "shared/rail/bankrail shared/rail/wxpayrail shared/rail/filerail"}, // a client in the words of the nouns
+	{"watch", "shared/watch"}, // what the API shows, told to the record
 	{"function", "functions/*"},
 	{"wiring", "functions/*/lambda shared/deployed/... cmd/... scripts/..."},
 	{"document", "docs/..."},

@@ -29,6 +29,10 @@ func up(ctx context.Context, args []string, out, errs io.Writer) error {
 		o.WxPay = strings.Split(list, ",")
 		return nil
 	})
+	f.Func("batch", "regions where payments may leave in files that pay many (代发), such as 320400,511700; none by default", func(list string) error {
+		o.Batch = strings.Split(list, ",")
+		return nil
+	})
 	f.Func("witness", "public key of a witness whose cosignatures the evidence log takes (doudi witness -init prints it); may be given again", func(key string) error {
 		if _, err := evidence.NewWitness(key); err != nil {
 			return err

@@ -39,6 +39,8 @@ type Deps struct {
 	Cash   CashLimits
 	// Wallets reports whether a township pays into WeChat wallets; nil is nowhere.
 	Wallets func(civil.DivisionCode) bool
+	// Files says where payments may leave in files (代发), and how; zero is nowhere.
+	Files FileUse
 	// StepUp is how long after signing in somebody may complete what another
 	// began, so that a screen left open releases no money; 0 is for ever.
 	StepUp time.Duration
@@ -103,6 +105,12 @@ func Routes(d Deps) []httpapi.Route {
 			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listStatements)),
 		httpapi.JSON("POST /v1/staff/statements", http.StatusCreated,
 			httpapi.Options{Caller: httpapi.Staff, Idempotent: true, MaxBody: 4 << 20}, with(d, bringStatement)),
+		httpapi.JSON("GET /v1/staff/batches", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listBatches)),
+		httpapi.JSON("POST /v1/staff/batches", http.StatusCreated, write, with(d, proposeBatch)),
+		httpapi.JSON("GET /v1/staff/batches/{batch}", http.StatusOK, read, with(d, showBatch)),
+		httpapi.JSON("POST /v1/staff/batches/{batch}/release", http.StatusCreated, write, with(d, releaseBatch)),
+		httpapi.JSON("POST /v1/staff/batches/{batch}/cancellation", http.StatusCreated, write, with(d, cancelBatch)),
 	}
 }
 

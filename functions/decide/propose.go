@@ -20,7 +20,7 @@ import (
 type Proposing struct {
 	AmountFen money.Fen  `json:"amount_fen,omitempty" api:"min=1,max=5000000"`
 	Months    int        `json:"months,omitempty" api:"min=1,max=12"`
-	Rail      string     `json:"rail,omitempty" api:"enum=bank|reserve_cash|wxpay"`
+	Rail      string     `json:"rail,omitempty" api:"enum=bank|reserve_cash|wxpay|bank_batch"`
 	Exception *Exception `json:"exception,omitempty"`
 }
 
@@ -48,7 +48,7 @@ type ProposedOut struct {
 }
 
 func (d Deps) office() firstaid.Office {
-	return firstaid.Office{Table: d.Table, Box: d.Box, Blind: d.Blind, Book: d.Book, Wallets: d.Wallets, Models: d.Models, Tree: d.Tree}
+	return firstaid.Office{Table: d.Table, Box: d.Box, Blind: d.Blind, Book: d.Book, Wallets: d.Wallets, Files: d.Files.In, Models: d.Models, Tree: d.Tree}
 }
 
 // propose records what one officer thinks should be paid. The amount is weighed
@@ -71,8 +71,11 @@ func propose(ctx context.Context, d Deps, call httpapi.Call[Proposing]) (httpapi
 				in.Rail = string(award.ReserveCash)
 			}
 		}
-		if in.Rail == string(award.Bank) && k.app.Payee == "" {
+		if (in.Rail == string(award.Bank) || in.Rail == string(award.BankBatch)) && k.app.Payee == "" {
 			return none, firstaid.ErrNoAccount
+		}
+		if in.Rail == string(award.BankBatch) && !d.office().Filed(c) {
+			return none, firstaid.ErrNoFiles
 		}
 		if in.Rail == string(award.WxPay) && !d.office().Wallet(c) {
 			return none, firstaid.ErrNoWallet

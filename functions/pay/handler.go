@@ -9,9 +9,11 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
@@ -33,6 +35,7 @@ type Deps struct {
 	Table   table.Store
 	Box     *seal.Box
 	Rails   rail.Set
+	Files   rail.Files // nil where payment files are not in use
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
@@ -49,10 +52,18 @@ const saving = 10 * time.Second
 
 var actor = event.Actor{Kind: event.System, ID: "pay"}
 
-// Handle pays what one message names, if it is still owed.
+// Handle pays what one message names, a payout or a file of many, if it is still
+// owed.
 func Handle(d Deps) queue.Handler {
 	return func(ctx context.Context, m queue.Message) error {
 		msg, err := work.Decode(m.Body)
+		if err == nil && batch.Is(msg.Key()) {
+			b, err := batch.Get(ctx, d.Table, strings.TrimPrefix(msg.PK, batch.Partition("")))
+			if err != nil {
+				return err
+			}
+			return d.file(ctx, b)
+		}
 		if err != nil || !payout.Is(msg.Key()) {
 			return ErrMessage.Because(err)
 		}

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -34,6 +36,9 @@ import (
 type Deps struct {
 	Table table.Store
 	Rails rail.Set
+	// Files takes payments that leave in files; nil where they are not in use. It
+	// needs Box.
+	Files rail.Files
 	// Box, Blind and Merchant serve people who must accept their money; without a
 	// rail that asks for it they may be left out.
 	Box      *seal.Box
@@ -53,13 +58,21 @@ const saving = 10 * time.Second
 
 var actor = event.Actor{Kind: event.System, ID: "settle"}
 
-// Handle asks about the payout that one message names, if it is to be asked about,
-// or fetches the statement that it names and holds it against our books.
+// Handle asks about the payout, or the file of many, that one message names, if it
+// is to be asked about, or fetches the statement that it names and holds it against
+// our books.
 func Handle(d Deps) queue.Handler {
 	return func(ctx context.Context, m queue.Message) error {
 		msg, err := work.Decode(m.Body)
 		if err == nil && reconciliation.IsStatement(msg.Key()) && d.Office != nil {
 			return d.statement(ctx, msg.Key())
+		}
+		if err == nil && batch.Is(msg.Key()) {
+			b, err := batch.Get(ctx, d.Table, strings.TrimPrefix(msg.PK, batch.Partition("")))
+			if err != nil {
+				return err
+			}
+			return d.file(ctx, b)
 		}
 		if err != nil || !payout.Is(msg.Key()) {
 			return ErrMessage.Because(err)
@@ -74,9 +87,19 @@ func Handle(d Deps) queue.Handler {
 
 func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 	current, ok := p.Current()
+	if !ok || !p.Asks() || d.Now().Before(p.Next) {
+		return nil // final, not claimed, with pay, or not yet
+	}
+	if current.File != "" && d.Files != nil {
+		said, err := d.askLine(ctx, p, current)
+		if err != nil {
+			return err
+		}
+		return d.heard(ctx, p, said, nil)
+	}
 	line, ours := d.Rails[p.Rail()]
-	if !ok || !ours || !p.Asks() || d.Now().Before(p.Next) {
-		return nil // final, not claimed, with pay, not yet, or over a rail that is not in use
+	if !ours {
+		return nil // over a rail that is not in use
 	}
 	if admitted, err := line.Admit(ctx, rail.Asking); err != nil || !admitted {
 		return err // the provider's limit for all of us is used up: it stays owed
@@ -85,7 +108,12 @@ func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 	if heard.Alarm != "" {
 		d.alarm(ctx, p, heard.Alarm)
 	}
-	o, err := payout.Step(p, payout.Answer{Said: heard.Said}, actor, d.Now())
+	return d.heard(ctx, p, heard.Said, line)
+}
+
+// heard takes an answer about p's present attempt, given by line (nil for a file).
+func (d Deps) heard(ctx context.Context, p payout.Payout, said payout.Said, line rail.Rail) error {
+	o, err := payout.Step(p, payout.Answer{Said: said}, actor, d.Now())
 	if err != nil {
 		return err
 	}
@@ -106,7 +134,7 @@ func (d Deps) ask(ctx context.Context, p payout.Payout) error {
 		d.Metrics.Count("payout_paid", 1)
 	}
 	if closer, can := line.(rail.Closer); can && o.Closes() {
-		return d.close(ctx, closer, p, current.Reference)
+		return d.close(ctx, closer, p, said.Reference)
 	}
 	return nil
 }

@@ -38,5 +38,8 @@ func tell(r gauge.Reading, m telemetry.Metrics) {
 	m.Age("held_oldest", r.Held.Age())
 	m.Count("notices_unsent", int64(r.Unsent.Count))
 	m.Age("notices_unsent_oldest", r.Unsent.Age())
+	m.Count("file_waiting", int64(r.Waiting.Count))
+	m.Count("file_waiting_fen", int64(r.Waiting.Fen))
+	m.Age("file_waiting_oldest", r.Waiting.Age())
 	m.Count("brakes", int64(len(r.Brakes)))
 }

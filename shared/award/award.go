@@ -31,14 +31,19 @@ const (
 	Bank        Rail = "bank"         // single transfer through the agent bank
 	ReserveCash Rail = "reserve_cash" // 备用金, handed over against a signed receipt
 	WxPay       Rail = "wxpay"        // transfer into the person's WeChat wallet, which the person accepts
+	BankBatch   Rail = "bank_batch"   // 社保卡（一卡通）代发: one line of a file that pays many
 )
 
 // Rails lists every rail.
-func Rails() []Rail { return []Rail{Bank, ReserveCash, WxPay} }
+func Rails() []Rail { return []Rail{Bank, ReserveCash, WxPay, BankBatch} }
 
 // ByMachine reports whether the machine carries a payment over r out; cash is
 // handed over by people.
 func (r Rail) ByMachine() bool { return r != ReserveCash }
+
+// InFiles reports whether payments over r leave together, in files that two
+// people form; by itself the machine does nothing about one of them.
+func (r Rail) InFiles() bool { return r == BankBatch }
 
 // Ceiling is the most that one award may give: 50,000 yuan. It is a ceiling in
 // code that no figure can raise; the figures of a region stand far below it.
@@ -87,7 +92,7 @@ func (a Award) holder() string {
 
 // purposes says which fund a rail may draw on: money set aside for one purpose
 // never pays for another (649 art. 5).
-var purposes = map[Rail]fund.Purpose{Bank: fund.Relief, WxPay: fund.Relief, ReserveCash: fund.Reserve}
+var purposes = map[Rail]fund.Purpose{Bank: fund.Relief, BankBatch: fund.Relief, WxPay: fund.Relief, ReserveCash: fund.Reserve}
 
 // Check refuses an award that lacks anything. Two people, always: the proposer
 // and the approver, or the two who gave the standing approval it names.

@@ -520,7 +520,7 @@ func FuzzParseReturn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string, raw []byte) {
 		l, err := Shipped(name)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		r, err := l.ParseReturn(raw)
 		if err != nil {

@@ -522,9 +522,13 @@ func (l *Layout) take(v *value, c, cell string) error {
 	case colPurpose:
 		v.line.Purpose = cell
 	case colStatus:
-		v.status = cell
+		if v.status = cell; !wordForm.MatchString(cell) {
+			err = errCell
+		}
 	case colCode:
-		v.code = cell
+		if v.code = cell; cell != "" && !wordForm.MatchString(cell) {
+			err = errCell
+		}
 	case colBankRef:
 		if v.line.BankReference = cell; !bankForm.MatchString(cell) {
 			err = errCell

@@ -152,7 +152,7 @@ func explanation(a application.Application, zone *time.Location) string {
 	return ""
 }
 
-var rails = map[string]string{"bank": "银行转账到本人账户", "reserve_cash": "备用金现金发放", "wxpay": "微信收款（本人确认）"}
+var rails = map[string]string{"bank": "银行转账到本人账户", "reserve_cash": "备用金现金发放", "wxpay": "微信收款（本人确认）", "bank_batch": "社保卡（一卡通）代发到本人账户"}
 
 // states says each state of a payout in plain Chinese.
 var states = map[string]string{
@@ -166,6 +166,7 @@ var states = map[string]string{
 	"paid":        "银行已将救助金打入账户",
 	"failed":      "银行未能付款，资金未动，工作人员会联系您",
 	"returned":    "救助金被银行退回，资金已回到专户，工作人员会联系您",
+	"in_file":     "已列入发给银行的代发名单",
 	"frozen":      "银行反馈与我们的记录不一致，已冻结并由专人核查",
 }
 
@@ -197,6 +198,7 @@ var words = map[string]string{
 	"application.answered_late":  "有部门补充了核对结果",
 	"payout.granted":             "救助金已安排，等待银行办理",
 	"payout.instructed":          "已向银行发出付款指令",
+	"payout.filed":               "已列入发给银行的代发名单",
 	"payout.submitted":           "银行已收到付款指令",
 	"payout.unknown":             "正在向银行核实付款结果",
 	"payout.waiting":             "救助金已备好，请您确认收款",

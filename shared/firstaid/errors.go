@@ -12,3 +12,6 @@ var ErrNoAccount = fault.New(fault.Conflict, "no-account", "这份申请没有�
 // ErrNoWallet: the township does not pay into wallets, or somebody else applied for
 // the person, so that there is no wallet of theirs.
 var ErrNoWallet = fault.New(fault.Conflict, "no-wallet", "这份申请不能发放到微信，请改由银行或备用金发放。", "This application cannot be paid into a WeChat wallet; use the bank or the reserve.")
+
+// ErrNoFiles: the township does not pay in files.
+var ErrNoFiles = fault.New(fault.Conflict, "no-payment-files", "本地没有启用代发文件，请改由银行单笔转账或备用金发放。", "Payment files are not in use here; use a single transfer or the reserve.")

@@ -38,6 +38,8 @@ type Office struct {
 	Book  *policy.Book
 	// Wallets reports whether a township pays into WeChat wallets; nil is nowhere.
 	Wallets func(civil.DivisionCode) bool
+	// Files reports whether a township pays in files (代发); nil is nowhere.
+	Files func(civil.DivisionCode) bool
 	// Models are those that are run before money is let go; nil runs none.
 	Models *model.Set
 	Tree   *division.Tree
@@ -117,6 +119,9 @@ func (o Office) Wallet(c Case) bool {
 	return o.Wallets != nil && o.Wallets(c.Township) && c.Particulars.Applicant == nil && c.Account != ""
 }
 
+// Filed reports whether c may be paid in a file with others.
+func (o Office) Filed(c Case) bool { return o.Files != nil && o.Files(c.Township) }
+
 // Decision is who decided to pay what. Either two people, or an envelope that
 // two people approved beforehand.
 type Decision struct {
@@ -149,7 +154,10 @@ func (o Office) Grant(ctx context.Context, c Case, d Decision) (Granted, error) 
 	}
 	var payee table.Item
 	switch a.Rail {
-	case award.Bank:
+	case award.Bank, award.BankBatch:
+		if a.Rail.InFiles() && !o.Filed(c) {
+			return Granted{}, ErrNoFiles
+		}
 		a.Fund = fund.Named(fund.Relief, a.Year)
 		if c.Particulars.Account.Empty() {
 			return Granted{}, ErrNoAccount

@@ -52,6 +52,8 @@ type Reading struct {
 	Late Pile `json:"deadlines_missed"`
 	// Held are the open holds.
 	Held Pile `json:"holds"`
+	// Waiting are payments that wait for two people to form a file.
+	Waiting Pile `json:"waiting_for_file"`
 	// Unsent are notices that people are owed.
 	Unsent Pile `json:"notices"`
 	// Brakes are the brakes that stop something.
@@ -82,6 +84,11 @@ func Read(ctx context.Context, t table.Store, divisions []civil.DivisionCode, no
 	}
 	for _, d := range divisions {
 		if err := each(ctx, t, table.Query{Index: table.ByWork, PK: application.WorkList(d)}, r.asked); err != nil {
+			return r, err
+		}
+	}
+	for _, d := range divisions {
+		if err := each(ctx, t, table.Query{Index: table.ByWork, PK: payout.WaitingList(d)}, r.waits); err != nil {
 			return r, err
 		}
 	}
@@ -147,6 +154,18 @@ func (r *Reading) owed(item table.Item) error {
 			r.Applications[a.State] = r.Applications[a.State].add(r.At.Sub(a.AcceptedAt), 0)
 		}
 	}
+	return nil
+}
+
+// waits counts one payout that waits for a file.
+func (r *Reading) waits(item table.Item) error {
+	p, err := payout.Decode(item)
+	if err != nil {
+		return err
+	}
+	age, fen := r.At.Sub(p.Since), p.Award.AmountFen
+	r.Payouts[p.State] = r.Payouts[p.State].add(age, fen)
+	r.Waiting = r.Waiting.add(age, fen)
 	return nil
 }
 

@@ -62,6 +62,17 @@ func OpenPayee(ctx context.Context, t table.Store, box *seal.Box, p Payout) (Pay
 	return Payee{civil.StoredName(in.Name), civil.StoredAccount(in.Account), redact.New(in.OpenID)}, nil
 }
 
+// Filed is the write that leads the reference of an attempt back here. It belongs
+// into the transaction of the claim; where the attempt is a line of a file, the
+// bytes are kept with that.
+func (p Payout) Filed(reference string, number int) (table.Write, error) {
+	ref, err := json.Marshal(refBody{p.Award.Application, p.Award.ID, number})
+	if err != nil {
+		return nil, fmt.Errorf("payout: %w", err)
+	}
+	return table.Put{Item: table.Item{Key: refKey(reference), Version: 1, Body: ref}}, nil
+}
+
 func requestKey(applicationID, reference string) table.Key {
 	return table.Key{PK: application.Partition(applicationID), SK: "REQUEST#" + reference}
 }
@@ -75,14 +86,11 @@ func (p Payout) Request(ctx context.Context, box *seal.Box, reference string, nu
 	if err != nil {
 		return nil, err
 	}
-	ref, err := json.Marshal(refBody{p.Award.Application, p.Award.ID, number})
+	ref, err := p.Filed(reference, number)
 	if err != nil {
-		return nil, fmt.Errorf("payout: %w", err)
+		return nil, err
 	}
-	return []table.Write{
-		table.Put{Item: table.Item{Key: key, Version: 1, Body: sealed}},
-		table.Put{Item: table.Item{Key: refKey(reference), Version: 1, Body: ref}},
-	}, nil
+	return []table.Write{table.Put{Item: table.Item{Key: key, Version: 1, Body: sealed}}, ref}, nil
 }
 
 // OpenRequest is the bytes that were fixed for a reference of p.

@@ -41,23 +41,24 @@ const (
 	Paid        State = "paid"        // the bank's answer says so; it may still come back
 	Failed      State = "failed"      // the bank's answer says it never will be, and a person must act
 	Returned    State = "returned"    // 退票: paid, and sent back
+	InFile      State = "in_file"     // one line of a file that pays many; what is heard of the file is heard of it
 	Frozen      State = "frozen"      // something differs: two people look before anything moves
 )
 
 // States lists every state, for tests that prove tables total.
 func States() []State {
-	return []State{Due, Instructing, Submitted, Unknown, Waiting, Closing, Resend, Paid, Failed, Returned, Frozen}
+	return []State{Due, Instructing, Submitted, Unknown, Waiting, Closing, Resend, Paid, Failed, Returned, InFile, Frozen}
 }
 
 // Label is the state's name in Chinese.
 func (s State) Label() string {
 	return map[State]string{Due: "待支付", Instructing: "正在向银行发出指令", Submitted: "银行已受理", Unknown: "正在向银行核实",
-		Waiting: "待本人确认收款", Closing: "正在撤销", Resend: "待重新发送同一指令", Paid: "已发放", Failed: "发放失败", Returned: "银行退回", Frozen: "已冻结核查"}[s]
+		Waiting: "待本人确认收款", Closing: "正在撤销", Resend: "待重新发送同一指令", Paid: "已发放", Failed: "发放失败", Returned: "银行退回", InFile: "已列入代发文件", Frozen: "已冻结核查"}[s]
 }
 
 // Flying reports whether an order may be on its way.
 func (s State) Flying() bool {
-	return s == Instructing || s == Submitted || s == Unknown || s == Waiting || s == Closing || s == Resend
+	return s == Instructing || s == Submitted || s == Unknown || s == Waiting || s == Closing || s == Resend || s == InFile
 }
 
 // Asks reports whether the bank is to be asked at p.Next.
@@ -111,6 +112,12 @@ type Attempt struct {
 	// Packaged says that what the person needs to accept the money is kept (see
 	// Package), and that the person was told of it.
 	Packaged bool `json:"packaged,omitempty"`
+	// File and Line are where the attempt stands in a file that pays many; "" and 0
+	// when it went by itself.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	// BankReference is the bank's own number of the payment, when it told it.
+	BankReference string `json:"bank_reference,omitempty"`
 	// Refused is the code with which the provider did not take the order, "" when
 	// it did or when people have looked since.
 	Refused string `json:"refused,omitempty"`
@@ -157,8 +164,21 @@ func (p Payout) Claim() fund.Claim {
 // same transaction (see Grant).
 func New(a award.Award) Payout {
 	p := Payout{Award: a, Version: 1, State: Due, Since: a.At, Reservation: 1, Open: true}
-	if a.Rail.ByMachine() {
-		p.Next = a.At
-	}
+	p.Next = p.due(a.At)
 	return p
+}
+
+// due is when the machine must act on a payout that is due at t: never by itself
+// where people must.
+func (p Payout) due(t time.Time) time.Time {
+	if !p.Award.Rail.ByMachine() || p.Award.Rail.InFiles() {
+		return time.Time{}
+	}
+	return t
+}
+
+// filed reports whether the present attempt stands in a file that pays many.
+func (p Payout) filed() bool {
+	current, ok := p.Current()
+	return ok && current.File != ""
 }

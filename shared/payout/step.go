@@ -45,6 +45,8 @@ type Said struct {
 	At        time.Time // the bank's clock; zero when it did not say
 	Code      string
 	Evidence  string // SHA-256 of the raw message, hex
+	// BankReference is the bank's own number of the payment; "" when it told none.
+	BankReference string
 	// Packaged says that the statement came with what the person needs to accept
 	// the money; it is stored together with the step.
 	Packaged bool
@@ -54,8 +56,13 @@ type Said struct {
 type Input interface{ input() string }
 
 // Claim: the order is about to be sent. Payee is the keyed digest of the payee in
-// the stored bytes; it is ignored when the same bytes go again.
-type Claim struct{ Payee string }
+// the stored bytes; it is ignored when the same bytes go again. File and Line say
+// which line of which file the attempt is, over a rail that pays in files.
+type Claim struct {
+	Payee string
+	File  string
+	Line  int
+}
 
 // Reply is what came back from sending the order.
 type Reply struct{ Said }
@@ -223,7 +230,15 @@ func (o *Outcome) to(s State, what string, next time.Time, effects ...Effect) {
 
 func (o *Outcome) claim(in Claim) {
 	p := &o.Payout
-	if !p.Award.Rail.ByMachine() || (p.State != Due && p.State != Resend) || o.At.Before(p.Next) || !p.Open {
+	if !p.Award.Rail.ByMachine() || (p.State != Due && p.State != Resend) || o.At.Before(p.Next) || !p.Open ||
+		p.Award.Rail.InFiles() != (in.File != "") {
+		return
+	}
+	if in.File != "" {
+		reference, number := p.NextReference()
+		p.Attempts = append(p.Attempts, Attempt{Number: number, Reference: reference, Rail: p.Award.Rail, Payee: in.Payee, At: o.At, File: in.File, Line: in.Line})
+		p.Asked = 0
+		o.to(InFile, "filed", time.Time{}) // from here on the file is owed, and with it this
 		return
 	}
 	what := "resent"
@@ -410,8 +425,19 @@ func (o *Outcome) settle(s Said) {
 	case Declined, Closed:
 		o.fail(s)
 	case Awaits:
-		o.await(s, true)
-	case Retryable:
+		o.await(s, !p.filed())
+	case Retryable, Short:
+		if p.filed() && p.Open {
+			// A file is formed by two people, and so the next attempt is theirs.
+			p.end(s)
+			p.Asked = 0
+			o.to(Due, "attempt_failed", p.due(o.At))
+			return
+		}
+		if s.Word == Short {
+			o.short(s)
+			return
+		}
 		if p.Retries >= MaxRetries || !p.Open {
 			o.fail(s)
 			return
@@ -425,18 +451,13 @@ func (o *Outcome) settle(s Said) {
 			return
 		}
 		o.ask(Submitted, "submitted")
-	case Short:
-		// Proven not paid, and not the payee's fault: a new attempt, but no hurry.
-		if p.Retries >= MaxRetries || !p.Open {
-			o.fail(s)
-			return
-		}
-		p.end(s)
-		p.Retries++
-		o.to(Due, "attempt_failed", o.At.Add(shortPause), Effect{Alarm, AlarmShort})
 	case NotFound:
 		if !p.Open {
 			o.fail(s) // nothing was sent since the answer that voided it
+			return
+		}
+		if p.filed() {
+			o.ask(p.State, "unknown") // the whole file goes again, never a line of it
 			return
 		}
 		if p.State == Closing {
@@ -457,10 +478,24 @@ func (o *Outcome) settle(s Said) {
 	}
 }
 
+// short is proof that nothing was paid, and that it is not the payee's fault: a
+// new attempt, but no hurry.
+func (o *Outcome) short(s Said) {
+	p := &o.Payout
+	if p.Retries >= MaxRetries || !p.Open {
+		o.fail(s)
+		return
+	}
+	p.end(s)
+	p.Retries++
+	o.to(Due, "attempt_failed", o.At.Add(shortPause), Effect{Alarm, AlarmShort})
+}
+
 // end closes the present attempt with the answer that ended it.
 func (p *Payout) end(s Said) {
 	last := &p.Attempts[len(p.Attempts)-1]
 	last.Ended, last.Code, last.Evidence = s.Word, s.Code, s.Evidence
+	last.BankReference = cmp.Or(s.BankReference, last.BankReference)
 }
 
 func (o *Outcome) pay(s Said, next time.Time, tell ...Effect) {
@@ -568,7 +603,7 @@ func (o *Outcome) retry(in Retry) error {
 	p.Reservation++
 	p.Open, p.Late, p.Retries, p.Asked = true, false, 0, 0
 	p.PaidFen, p.PaidAt = 0, time.Time{}
-	o.to(Due, "retried", o.At, Effect{Kind: Reserve})
+	o.to(Due, "retried", p.due(o.At), Effect{Kind: Reserve})
 	return nil
 }
 

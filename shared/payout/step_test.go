@@ -70,6 +70,10 @@ func drive(t testing.TB, p payout.Payout, inputs ...func(payout.Payout) payout.I
 }
 
 func claims(payout.Payout) payout.Input { return payout.Claim{Payee: "payee-digest"} }
+func files(p payout.Payout) payout.Input {
+	return payout.Claim{Payee: "payee-digest", File: "file1", Line: len(p.Attempts) + 7}
+}
+func thaws(payout.Payout) payout.Input { return payout.Thaw{First: anna, Second: bert} }
 func retry(payout.Payout) payout.Input {
 	return payout.Retry{Payee: "b1.second", First: anna, Second: bert}
 }
@@ -104,6 +108,7 @@ func situations(t testing.TB) []struct {
 	closing := drive(t, waiting, cancel)
 	failed := drive(t, unknown, answer(payout.Declined))
 	paid := drive(t, unknown, answer(payout.Succeeded))
+	filed := drive(t, payout.New(sample(award.BankBatch)), files)
 	last := unknown
 	for range payout.MaxRetries {
 		last = drive(t, last, answer(payout.Retryable), claims, reply(payout.Silence))
@@ -135,6 +140,15 @@ func situations(t testing.TB) []struct {
 		{"paid, being asked", drive(t, paid, news(payout.Declined))},
 		{"failed", failed},
 		{"returned", drive(t, paid, answer(payout.SentBack))},
+		{"due, for a file", payout.New(sample(award.BankBatch))},
+		{"due, for a file, after one that was rejected", drive(t, filed, answer(payout.Retryable))},
+		{"due, for a file, after it came back", drive(t, filed, answer(payout.Succeeded), answer(payout.SentBack), retry)},
+		{"in a file", filed},
+		{"in a file, paid", drive(t, filed, answer(payout.Succeeded))},
+		{"in a file, failed", drive(t, filed, answer(payout.Declined))},
+		{"in a file, reservation voided", drive(t, filed, answer(payout.Declined), news(payout.Succeeded))},
+		{"in a file, frozen", drive(t, filed, answer(payout.Conflict))},
+		{"in a file, thawed", drive(t, filed, answer(payout.Conflict), thaws)},
 		{"frozen, was unknown", drive(t, unknown, news(payout.Conflict))},
 		{"frozen, was paid", drive(t, paid, answer(payout.Conflict))},
 		{"frozen, was failed", drive(t, failed, news(payout.Conflict))},
@@ -150,6 +164,7 @@ type input struct {
 func everything(p payout.Payout) []input {
 	list := []input{
 		{"claim", payout.Claim{Payee: "payee-digest"}},
+		{"claim for a file", files(p)},
 		{"held", payout.Held{}},
 		{"cancel", payout.Cancel{}},
 		{"reply awaits, packaged", packaged(p)},
@@ -287,7 +302,7 @@ func TestInvariantsOfEveryStep(t *testing.T) {
 			if o.Payout.State == payout.Frozen && !o.Payout.Next.IsZero() {
 				t.Errorf("%s: a frozen payout moves by itself", name)
 			}
-			if o.Payout.State.Flying() && o.Payout.Next.IsZero() {
+			if o.Payout.State.Flying() && o.Payout.Next.IsZero() && o.Payout.State != payout.InFile { // that is asked about with its file
 				t.Errorf("W08: %s: nobody asks any more", name)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -87,11 +88,18 @@ func (p Payout) item() (table.Item, error) {
 		return table.Item{}, fmt.Errorf("payout: %w", err)
 	}
 	item := table.Item{Key: Key(p.Award.Application, p.Award.ID), Version: p.Version, Body: body}
-	if q, owes := p.owes(); owes {
+	switch q, owes := p.owes(); {
+	case p.State == Due && p.Award.Rail.InFiles():
+		item.Places = []table.Place{{Index: table.ByWork, PK: WaitingList(p.Award.Township), SK: work.Stamp(p.Since)}}
+	case owes:
 		item.Places = []table.Place{work.Due(item.Key, p.Next, q)}
 	}
 	return item, nil
 }
+
+// WaitingList is the partition of the work index in which the payouts of a
+// township stand that wait for somebody to form a file, the longest first.
+func WaitingList(township civil.DivisionCode) string { return "FILEWAIT#" + string(township) }
 
 // owes is which function must act at p.Next.
 func (p Payout) owes() (work.Queue, bool) {
@@ -112,6 +120,12 @@ func (p Payout) event(kind string, by event.Actor, at time.Time) event.Event {
 	}
 	if !p.PaidAt.IsZero() {
 		facts["paid_fen"], facts["paid_at"] = p.PaidFen, p.PaidAt.Format(time.RFC3339)
+	}
+	if current, _ := p.Current(); current.File != "" {
+		facts["file"], facts["line"] = current.File, current.Line
+	}
+	if current, _ := p.Current(); current.BankReference != "" {
+		facts["bank_reference"] = current.BankReference
 	}
 	if p.Receipt != "" {
 		facts["receipt"] = p.Receipt

@@ -82,6 +82,10 @@ const (
 	InspectAgain    Action = "inspect_again"
 	ReadIndicators  Action = "read_indicators"
 	ReadOfficers    Action = "read_officers"
+	ListBatches     Action = "list_batches"
+	ProposeBatch    Action = "propose_batch"
+	ReleaseBatch    Action = "release_batch"
+	CancelBatch     Action = "cancel_batch"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -161,6 +165,10 @@ var groups = map[Action][]Group{
 	InspectAgain:    {Inspecting},
 	ReadIndicators:  nil,
 	ReadOfficers:    nil,
+	ListBatches:     nil,
+	ProposeBatch:    {Act},
+	ReleaseBatch:    {Act, SecondStep},
+	CancelBatch:     {Act},
 }
 
 // Actions lists every action, by name.

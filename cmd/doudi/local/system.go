@@ -51,7 +51,9 @@ type Options struct {
 	// Observe is told what each request to the engine cost; nil for nobody.
 	Observe func(dynamo.Usage)
 	// WxPay names the regions (6 digits) where people may be paid into WeChat wallets.
-	WxPay      []string
+	WxPay []string
+	// Batch names the regions (6 digits) where payments may leave in files (代发).
+	Batch      []string
 	Scenario   string // file for the world; "" for a world where all goes well
 	SweepEvery time.Duration
 	// WithoutRelay loses every message that the relay would send: the sweeper

@@ -157,13 +157,17 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	s.sources = office.Sources
 	watching := oversee.Deps{Table: s.Table, Tree: s.Tree, Now: s.now, Metrics: s.metrics,
 		Folder: &indicator.Folder{Table: s.Table, Tree: s.Tree, Log: s.Evidence.Log}}
+	files, err := s.fileRail(o, line)
+	if err != nil {
+		return nil, err
+	}
 	routes := slices.Concat(
 		signin.Routes(signin.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Sessions: s.sessions, WeChat: wechat, AppID: keys.WeChatAppID,
 			Staff: localStaff{s}, Now: s.now}),
 		apply.Routes(apply.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Documents: papers, Evidence: s.Evidence, Now: s.now,
 			Templates: templateIDs()}),
 		decide.Routes(decide.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, IDs: s.ids, Now: s.now, Models: models,
-			Wallets: s.wallets(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
+			Wallets: s.wallets(o), Files: s.files(o), Cash: decide.CashLimits{CaseFen: CashCaseFen, DayFen: CashDayFen}, StepUp: stepUp, Metrics: s.metrics, Office: office}),
 		discover.Routes(discover.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Now: s.now}),
 		oversee.Routes(watching),
 		complain.Routes(complain.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Complaints, Tree: s.Tree, Documents: papers, IDs: s.ids, Now: s.now}),
@@ -173,7 +177,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err
 	}
-	aid := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o), Models: models, Tree: s.Tree}
+	aid := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o), Files: s.in(o.Batch), Models: models, Tree: s.Tree}
 	handlers := map[string]queue.Handler{
 		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
 			Models: models, Tree: s.Tree,
@@ -181,8 +185,8 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 			Release: func(ctx context.Context, id string) (bool, error) {
 				return envelope.Release(ctx, aid, s.calendar, id, s.now())
 			}}),
-		"pay":     pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Now: s.now, Metrics: s.metrics, Log: s.log, Models: models, Tree: s.Tree}),
-		"settle":  settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Office: &office, Fetch: fetch, Now: s.now, Metrics: s.metrics, Log: s.log}),
+		"pay":     pay.Handle(pay.Deps{Table: s.Table, Box: s.Box, Rails: rails, Files: files, Now: s.now, Metrics: s.metrics, Log: s.log, Models: models, Tree: s.Tree}),
+		"settle":  settle.Handle(settle.Deps{Table: s.Table, Rails: rails, Files: files, Box: s.Box, Office: &office, Fetch: fetch, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		"oversee": oversee.Fold(watching),
 		"notify": notify.Handle(notify.Deps{Table: s.Table, Box: s.Box, Now: s.now, Metrics: s.metrics, Channels: map[notice.Channel]notify.Sender{
 			notice.WeChat: notify.WeChat{Client: wechat, Table: s.Table, Templates: Templates(), Page: "pages/case/case?id=", Log: s.log},

@@ -108,7 +108,7 @@ func (w *World) back(f *filing, edition int, at time.Time, lie string) ([]byte, 
 	switch lie {
 	case "wrong_totals":
 		raw = bytes.Replace(raw, []byte("|"+strconv.Itoa(len(verdicts))+"|"), []byte("|"+strconv.Itoa(len(verdicts)+1)+"|"), 1)
-	case "wrong_digest":
+	case "bad_digest":
 		raw[len(raw)-3] ^= 1
 	case "cut_short":
 		raw = raw[:len(raw)/2]

@@ -96,7 +96,7 @@ var lies = map[string]string{
 	"other_reference": "bank wxpay exchange",
 	"other_merchant":  "wxpay",
 	"wrong_totals":    "bank",
-	"wrong_digest":    "bank",
+	"bad_digest":      "bank",
 	"cut_short":       "bank",
 	"duplicate_line":  "bank",
 	"strange_line":    "bank",
@@ -120,7 +120,7 @@ var lies = map[string]string{
 var statementLies = []string{"omit", "alter", "duplicate", "unknown", "someone", "sent_back", "cut", "wrong_digest", "truncated", "other_merchant", "other_day", "fen"}
 
 // returnLies are the lies of a return file itself.
-var returnLies = []string{"wrong_totals", "wrong_digest", "cut_short", "duplicate_line", "strange_line", "line_amount", "line_payee", "unknown_code", "partial", "other_file"}
+var returnLies = []string{"wrong_totals", "bad_digest", "cut_short", "duplicate_line", "strange_line", "line_amount", "line_payee", "unknown_code", "partial", "other_file"}
 
 // callbackLies are the lies that make sense in a message we receive.
 var callbackLies = []string{"bad_signature", "probe_signature", "no_signature", "stale_timestamp", "wrong_amount", "wrong_person", "other_reference", "other_merchant", "garbage"}

@@ -144,7 +144,7 @@ func TestWhatAReturnFileSaysOfALine(t *testing.T) {
 		"unknown code":    {lie("unknown_code"), time.Second, []payout.Word{payout.Silence, payout.Succeeded}},
 		"partial":         {lie("partial"), time.Second, []payout.Word{payout.Succeeded}},
 		"wrong totals":    {lie("wrong_totals"), time.Second, nil},
-		"wrong digest":    {lie("wrong_digest"), time.Second, nil},
+		"wrong digest":    {lie("bad_digest"), time.Second, nil},
 		"cut short":       {lie("cut_short"), time.Second, nil},
 		"duplicate line":  {lie("duplicate_line"), time.Second, nil},
 	} {
