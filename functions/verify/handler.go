@@ -237,7 +237,7 @@ func (d Deps) find(ctx context.Context, c verification.Case) (verification.Resul
 			return application.Step[struct{}]{}, err
 		}
 		a.Findings = &r.Findings
-		found, writes, err := d.inspect(ctx, c, a, r.Holds, true)
+		found, writes, err := d.inspect(ctx, c, a, r.Holds)
 		if err != nil {
 			return application.Step[struct{}]{}, err
 		}
@@ -274,7 +274,7 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 				n, coming = n.WithHold(h), append(coming, h)
 			}
 		}
-		found, writes, err := d.inspect(ctx, c, a, coming, false)
+		found, writes, err := d.inspect(ctx, c, a, coming)
 		if err != nil {
 			return application.Step[struct{}]{}, err
 		}
@@ -290,14 +290,12 @@ func (d Deps) late(ctx context.Context, c verification.Case) (verification.Resul
 	return r, err
 }
 
-// inspect runs the models over c as a says it stands, and gives what goes with the
-// change that says so.
-func (d Deps) inspect(ctx context.Context, c verification.Case, a application.Application, coming []application.Hold, registersOnly bool) (inspection.Result, []table.Write, error) {
+// inspect runs the models over what the registers said of c, as a says it stands,
+// and gives what goes with the change that says so. What cases share is looked at
+// by whoever decides.
+func (d Deps) inspect(ctx context.Context, c verification.Case, a application.Application, coming []application.Hold) (inspection.Result, []table.Write, error) {
 	desk := inspection.Desk{Table: d.Table, Box: d.Box, Blind: d.Blind, Models: d.Models, Tree: d.Tree}
-	scene := inspection.Scene{App: a, Particulars: &c.Particulars, Checks: c.Checks, Coming: coming, RegistersOnly: registersOnly, By: actor, At: d.Now()}
-	if a.Award != nil {
-		scene.Approver = a.Award.By
-	}
+	scene := inspection.Scene{App: a, Particulars: &c.Particulars, Checks: c.Checks, Coming: coming, RegistersOnly: true, By: actor, At: d.Now()}
 	found, err := desk.Inspect(ctx, scene)
 	if err != nil {
 		return found, nil, err

@@ -234,6 +234,43 @@ func (w *World) cast(reg int) []Person {
 	p.Registers["household"] = Register{Result: "none"}
 	add(p)
 
+	lastMonth := w.now().AddDate(0, -1, 0).Format("2006-01")
+	p = next("aided_elsewhere", "上个月在别处因火灾得到过临时救助。")
+	p.say("earlier_aid", "times_this_year", "1", "last_month", lastMonth, "last_division", regions[(reg+1)%len(regions)].township, "last_cause", "fire")
+	add(p)
+
+	p = next("on_payroll", "在编教师，由财政发工资。")
+	p.say("public_payroll", "on_payroll", "yes")
+	p.say("social_insurance", "pension", "employee", "paying", "yes", "income_band", "up_to_average")
+	add(p)
+
+	p = next("two_schemes", "低保名册里有他，特困供养也在发。")
+	p.say("low_income", "class", "dibao", "since", "2024-05")
+	p.say("allowance", "tekun_support", "paying")
+	add(p)
+
+	p = next("young_pensioner", "不到年龄就在领尊老金。")
+	p.say("allowance", "elderly_allowance", "paying")
+	add(p)
+
+	p = w.person(reg, n+1, time.Date(1942, 3, 7, 0, 0, 0, 0, time.UTC), "moved_pensioner", "已迁出本地，尊老金还在发。")
+	n++
+	p.say("allowance", "elderly_allowance", "paying")
+	p.say("household", "registration", "moved_out")
+	add(p)
+
+	p = w.person(reg, n+1, time.Date(1941, 6, 19, 0, 0, 0, 0, time.UTC), "pensioner", "本地高龄老人，按规定领尊老金。")
+	n++
+	p.say("allowance", "elderly_allowance", "paying")
+	add(p)
+
+	p = next("patient", "突发脑梗住院，医疗保障已结算两张票据。")
+	p.say("medical_settlement", "settled", "yes", "invoices", "FP"+r.code+"0001 FP"+r.code+"0002", "diagnoses", "I63.9 I10")
+	add(p)
+
+	p = next("false_patient", "没有就医记录，拿着一张票据。")
+	add(p)
+
 	return out
 }
 
