@@ -3,12 +3,18 @@
 // prints describes, and looks after each whether the money, the ledger and the
 // record are right. A schedule that breaks something prints one line that
 // replays it. It opens no socket.
+//
+// Schedules share what they have in common. One that differs from another only
+// by one more crash begins at the step in which that crash falls; one that comes
+// back, byte for byte, to where another of the same behaviour came to a good end
+// ends there. Nothing else is left out: -replay runs any of them from the
+// beginning to its own end.
 package main
 
 import (
 	"context"
 	"fmt"
-	"io"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +60,7 @@ func ends() []end {
 // chatter is how the bank's callbacks behave, and messages how ours do.
 var (
 	chatters = []string{"silent", "once", "twice", "late", "forged", "stranger"}
-	messages = []string{"relayed", "swept"} // swept: the relay's are all lost
+	messages = []string{"relayed", "halved", "swept"} // halved: the relay loses every second; swept: all
 )
 
 // schedule is one life: what the provider does, and what befalls each touch of
@@ -162,60 +168,65 @@ func (p *post) next() (letter, bool) {
 	return l, true
 }
 
-// life is one room with the real functions at work in it.
+// life is one room with the real functions at work in it. Its course is cut into
+// steps, so that a life with one more crash can begin at the step in which that
+// crash falls, and need not repeat what came before.
 type life struct {
 	*payouttest.Room
 	schedule
+	found    *findings
 	handlers map[string]queue.Handler
 	web      http.Handler
 	post     *post
 	sweeper  sweep.Deps
 	relay    relay.Deps
+	begin    moment
+	met      int64 // lives that ended where another had been
+
+	course
 }
 
-// live runs a schedule and returns how often it touched the world and what was
-// wrong in the end.
-func live(s schedule) (touches int, wrong []string) {
-	found := &findings{}
-	defer func() {
-		if p := recover(); p != nil {
-			reason, ours := p.(stop)
-			if !ours {
-				panic(p)
-			}
-			wrong = append(found.wrong, string(reason))
-		}
-	}()
-	dooms := map[int]payouttest.Doom{}
-	for _, d := range s.dooms {
-		dooms[d.touch] = d.doom
-	}
-	fate := payouttest.NewFate(dooms)
-	l := open(payouttest.New(found, fate, payouttest.QuickSignatures()), s)
-	// While things go wrong, what the bank says comes between deliveries.
-	for range 4 {
-		l.deliver(1)
-		l.talk()
-	}
-	// From here on everything is well, and must come to an end.
-	if !l.deliver(80) {
-		found.Errorf("W08: it does not come to rest; the payout is %s", l.Payout().State)
-	}
-	if s.chatter == "late" {
-		l.chatter = "twice"
-		l.talk()
-		l.deliver(20)
-	}
-	l.Judge(s.end.state)
-	return fate.Touches(), found.wrong
+// course is how far a life has come.
+type course struct {
+	act    int // of acts
+	left   int // steps that the act may still take; 0 when it has not begun
+	letter letter
+	again  int  // how often the letter is still to be handed over
+	loses  bool // the relay loses the next change
 }
 
-func open(r *payouttest.Room, s schedule) *life {
+// moment is a life between two steps.
+type moment struct {
+	room    payouttest.Moment
+	pending []letter
+	course
+}
+
+// act is one part of every life.
+type act struct {
+	talk    bool // the bank tells what it knows, else messages are delivered
+	most    int  // messages, or callbacks
+	arrives bool // it must come to rest by then
+	late    bool // only with late callbacks
+}
+
+// acts: while things go wrong, what the bank says comes between deliveries. From
+// then on everything is well, and must come to an end.
+var acts = []act{
+	{most: 1}, {talk: true}, {most: 1}, {talk: true}, {most: 1}, {talk: true}, {most: 1}, {talk: true},
+	{most: 80, arrives: true},
+	{talk: true, late: true}, {most: 20, late: true},
+}
+
+// born makes a life that any schedule can be lived in, one after the other.
+func born() *life {
 	rules, err := book()
 	if err != nil {
 		panic(err)
 	}
-	l := &life{Room: r, schedule: s, post: &post{now: r.Now}}
+	found := &findings{}
+	r := payouttest.New(found, payouttest.NewFate(nil), payouttest.QuickSignatures())
+	l := &life{Room: r, found: found, post: &post{now: r.Now}}
 	l.relay = relay.Deps{Send: l.post, Now: r.Now}
 	l.sweeper = sweep.Deps{Table: r.Table, Book: rules, Send: l.post, Now: r.Now, Metrics: r, Log: quiet}
 	d := settle.Deps{Table: r.Table, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: quiet}
@@ -223,55 +234,154 @@ func open(r *payouttest.Room, s schedule) *life {
 		string(work.Pay):    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: quiet}),
 		string(work.Settle): settle.Handle(d),
 	}
-	l.web = httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, settle.Callbacks(d)...)
-	firstly := func(m payouttest.Manner) func(int) payouttest.Manner {
+	l.web = httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: quiet}, settle.Callbacks(d)...)
+	firstly := func(m func() payouttest.Manner) func(int) payouttest.Manner {
 		return func(n int) payouttest.Manner {
 			if n == 1 {
-				return m
+				return m()
 			}
 			return payouttest.Well
 		}
 	}
-	r.Teller.Send, r.Teller.Ask = firstly(s.send), firstly(s.ask)
-	first := true
-	r.Teller.Decide = func(bank.OrderDocument) payouttest.Verdict {
-		if s.end.name == "bank-busy" && !first {
+	r.Teller.Send = firstly(func() payouttest.Manner { return l.send })
+	r.Teller.Ask = firstly(func() payouttest.Manner { return l.ask })
+	r.Teller.Decide = func(o bank.OrderDocument) payouttest.Verdict {
+		if l.end.name == "bank-busy" && o.Reference != payout.Reference("app1", "01", 1) {
 			return payouttest.Verdict{Status: bank.Paid} // a new attempt goes well
 		}
-		first = false
-		return s.end.verdict
+		return l.end.verdict
 	}
+	l.begin = l.moment()
 	return l
 }
 
-// deliver hands over up to limit messages, each twice, letting time pass, and
-// reports whether nothing is owed any more.
-func (l *life) deliver(limit int) bool {
-	ctx := context.Background()
-	for range limit {
-		l.stream(ctx)
-		m, ok := l.post.next()
-		if !ok {
-			_, at, owes := l.Owed()
-			if !owes {
-				return true
+func (l *life) moment() moment { return moment{l.Moment(), slices.Clone(l.post.pending), l.course} }
+
+// live lives s from a moment on and returns how often it touched the world and
+// what was wrong in the end. keep, when there is one, is shown every moment. With
+// a memory a life ends, and well, as soon as all its crashes are over and it is
+// exactly where another has been that came to a good end: from there on nothing
+// can differ.
+func (l *life) live(s schedule, from moment, keep func(moment), known memory) (touches int, wrong []string) {
+	l.found.wrong = nil
+	var been []state
+	defer func() {
+		if p := recover(); p != nil {
+			reason, ours := p.(stop)
+			if !ours {
+				panic(p)
 			}
-			l.until(at)
-			_, _ = payouttest.Live(func() error { _, err := sweep.Run(ctx, l.sweeper, 0); return err })
-			if m, ok = l.post.next(); !ok {
-				continue // the sweep died; the next one finds it
+			touches, wrong = l.Fate.Touches(), append(l.found.wrong, string(reason))
+		}
+	}()
+	dooms, last := map[int]payouttest.Doom{}, 0
+	for _, d := range s.dooms {
+		dooms[d.touch], last = d.doom, d.touch
+	}
+	l.Back(from.room, dooms)
+	l.schedule, l.course, l.post.pending = s, from.course, slices.Clone(from.pending)
+	for l.act < len(acts) {
+		if keep != nil {
+			keep(l.moment())
+		}
+		if known != nil && l.Fate.Touches() >= last && l.again < 2 {
+			here := l.state()
+			if known[here] {
+				l.met++
+				return l.Fate.Touches(), nil
 			}
+			been = append(been, here)
 		}
-		l.until(m.due)
-		handle, ours := l.handlers[m.queue]
-		if !ours {
-			continue // for other functions
-		}
-		for range 2 {
-			_, _ = payouttest.Live(func() error { return handle(ctx, queue.Message{ID: "m", Body: m.body, Attempt: 1}) })
+		l.step()
+	}
+	l.Judge(s.end.state)
+	if len(l.found.wrong) == 0 {
+		for _, b := range been {
+			known[b] = true
 		}
 	}
-	return false
+	return l.Fate.Touches(), l.found.wrong
+}
+
+// memory is where lives of one behaviour have been that came to a good end.
+type memory map[state]bool
+
+// state is the hash of a life between two steps.
+type state uint64
+
+var seed = maphash.MakeSeed()
+
+func (l *life) state() state {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	maphash.WriteComparable(&h, [2]int{l.act, l.again}) // left is only patience
+	for _, m := range append(l.post.pending[:len(l.post.pending):len(l.post.pending)], l.letter) {
+		maphash.WriteComparable(&h, m.queue)
+		maphash.WriteComparable(&h, m.due.UnixNano())
+		maphash.WriteComparable(&h, string(m.body))
+	}
+	maphash.WriteComparable(&h, l.loses)
+	return state(h.Sum64() + l.Fingerprint(seed))
+}
+
+// step does the next thing that happens.
+func (l *life) step() {
+	a := acts[l.act]
+	next := func() { l.course = course{act: l.act + 1, loses: l.loses} }
+	if a.late && l.chatter != "late" {
+		next()
+		return
+	}
+	if a.talk {
+		l.talk(a.late)
+		next()
+		return
+	}
+	if l.again > 0 {
+		l.again--
+		handle := l.handlers[l.letter.queue]
+		_, _ = payouttest.Live(func() error {
+			return handle(context.Background(), queue.Message{ID: "m", Body: l.letter.body, Attempt: 1})
+		})
+		return
+	}
+	if l.left == 0 {
+		l.left = a.most + 1
+	}
+	if l.left--; l.left == 0 {
+		if a.arrives {
+			l.found.Errorf("W08: it does not come to rest; the payout is %s", l.Payout().State)
+		}
+		next()
+		return
+	}
+	if !l.collect() {
+		next()
+	}
+}
+
+// collect takes the message that is due next, each to be handed over twice,
+// letting time pass. It reports whether anything is owed.
+func (l *life) collect() bool {
+	ctx := context.Background()
+	l.stream(ctx)
+	m, ok := l.post.next()
+	if !ok {
+		_, at, owes := l.Owed()
+		if !owes {
+			return false
+		}
+		l.until(at)
+		_, _ = payouttest.Live(func() error { _, err := sweep.Run(ctx, l.sweeper, 0); return err })
+		if m, ok = l.post.next(); !ok {
+			return true // the sweep died; the next one finds it
+		}
+	}
+	l.until(m.due)
+	if _, ours := l.handlers[m.queue]; ours {
+		l.letter, l.again = m, 2
+	}
+	return true
 }
 
 func (l *life) until(at time.Time) {
@@ -280,7 +390,8 @@ func (l *life) until(at time.Time) {
 	}
 }
 
-// stream hands every change of the table to the relay, unless all is lost.
+// stream hands every change of the table to the relay, unless all is lost, or
+// every second one.
 func (l *life) stream(ctx context.Context) {
 	if l.messages == "swept" {
 		return
@@ -293,14 +404,22 @@ func (l *life) stream(ctx context.Context) {
 	}
 	hand := relay.Handle(l.relay)
 	for _, c := range changes {
+		if l.loses {
+			l.loses = false
+			continue
+		}
 		_ = hand(ctx, c)
+		l.loses = l.messages == "halved"
 	}
 	_ = l.Store.Ack(ctx, "relay", changes[len(changes)-1].Seq)
 }
 
 // talk lets the bank tell what it knows about everything.
-func (l *life) talk() {
+func (l *life) talk(late bool) {
 	times := map[string]int{"once": 1, "twice": 2, "forged": 1, "stranger": 1}[l.chatter]
+	if late {
+		times = 2
+	}
 	for _, ref := range l.Teller.References() {
 		for range times {
 			req := l.Teller.News(ref, bankrail.CallbackPath, l.twist)

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/payout/payouttest"
@@ -36,7 +37,8 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		touches, wrong := live(s)
+		l := born()
+		touches, wrong := l.live(s, l.begin, nil, nil)
 		fmt.Printf("%s\n%d touches of the world\n", s, touches)
 		for _, w := range wrong {
 			fmt.Println("WRONG:", w)
@@ -52,9 +54,9 @@ func run(args []string) error {
 		fmt.Fprintf(os.Stderr, "\r\033[K  %d of %d behaviours, %d schedules, %d wrong ", c.roots.Load(), all, c.total(), c.failed.Load())
 	})
 	fmt.Fprint(os.Stderr, "\r\033[K")
-	fmt.Printf("no crash: %d, one: %d, two: %d, three: %d; in %s on %d cores, %.0f a core and second\n",
-		c.deep[0].Load(), c.deep[1].Load(), c.deep[2].Load(), c.deep[3].Load(), c.took.Round(time.Second), runtime.NumCPU(),
-		float64(c.total())/c.took.Seconds()/float64(runtime.NumCPU()))
+	fmt.Printf("no crash: %d, one: %d, two: %d, three: %d; %d of them came back to where another had been; in %s on %d cores, %.0f a second of processor time\n",
+		c.deep[0].Load(), c.deep[1].Load(), c.deep[2].Load(), c.deep[3].Load(), c.met.Load(), c.took.Round(time.Second), runtime.NumCPU(),
+		float64(c.total())/c.busy.Seconds())
 	for _, line := range c.lines {
 		fmt.Println(line)
 	}
@@ -70,7 +72,9 @@ type count struct {
 	roots  atomic.Int64    // provider behaviours done
 	deep   [4]atomic.Int64 // schedules run, by the number of crashes in them
 	failed atomic.Int64
+	met    atomic.Int64 // schedules that ended where another had been
 	took   time.Duration
+	busy   time.Duration // of the processors
 
 	mu    sync.Mutex
 	lines []string // the first failures
@@ -122,7 +126,7 @@ func roots() []root {
 // really makes.
 func enumerate(every int, show func(*count, int)) *count {
 	c := &count{}
-	begin := time.Now()
+	begin, used := time.Now(), processor()
 	var mine []root
 	for i, r := range roots() {
 		if i%every == 0 {
@@ -133,10 +137,12 @@ func enumerate(every int, show func(*count, int)) *count {
 	var wg sync.WaitGroup
 	for range runtime.NumCPU() {
 		wg.Go(func() {
+			l := born()
 			for r := range work {
-				c.deepen(r.schedule, r.depth)
+				c.deepen(l, r.schedule, l.begin, r.depth, memory{})
 				c.roots.Add(1)
 			}
+			c.met.Add(l.met)
 		})
 	}
 	last := time.Time{}
@@ -149,13 +155,30 @@ func enumerate(every int, show func(*count, int)) *count {
 	}
 	close(work)
 	wg.Wait()
-	c.took = time.Since(begin)
+	c.took, c.busy = time.Since(begin), processor()-used
 	return c
 }
 
-// deepen runs a schedule, and then each that has one crash more, later.
-func (c *count) deepen(s schedule, more int) {
-	touches, wrong := live(s)
+// processor is the time that this process has had of all processors.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it takes no argument that could be wrong
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// deepen runs a schedule from a moment before its last crash on, and then each
+// that has one crash more, later.
+func (c *count) deepen(l *life, s schedule, from moment, more int, known memory) {
+	var moments []moment
+	var keep func(moment)
+	mine := known
+	if more > 0 {
+		// Who is taken up again later must be lived to the end.
+		keep, mine = func(m moment) { moments = append(moments, m) }, nil
+	}
+	touches, wrong := l.live(s, from, keep, mine)
 	c.deep[len(s.dooms)].Add(1)
 	if len(wrong) > 0 {
 		c.failed.Add(1)
@@ -168,15 +191,19 @@ func (c *count) deepen(s schedule, more int) {
 	if more == 0 {
 		return
 	}
-	from := 1
+	first := 1
 	if n := len(s.dooms); n > 0 {
-		from = s.dooms[n-1].touch + 1
+		first = s.dooms[n-1].touch + 1
 	}
-	for at := from; at <= touches; at++ {
+	before := 0
+	for at := first; at <= touches; at++ {
+		for before+1 < len(moments) && moments[before+1].room.Touches() < at {
+			before++
+		}
 		for _, d := range payouttest.Dooms() {
 			next := s
 			next.dooms = append(s.dooms[:len(s.dooms):len(s.dooms)], doomed{at, d})
-			c.deepen(next, more-1)
+			c.deepen(l, next, moments[before], more-1, known)
 		}
 	}
 }

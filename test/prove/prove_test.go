@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ func TestSample(t *testing.T) {
 	for _, line := range c.lines {
 		t.Error(line)
 	}
-	if c.total() < 5000 {
+	if c.total() < 3000 {
 		t.Errorf("%d schedules are no sample", c.total())
 	}
 	for crashes := range c.deep {
@@ -30,8 +31,53 @@ func TestSample(t *testing.T) {
 func TestTheJudgeCanSayNo(t *testing.T) {
 	t.Parallel()
 	s := schedule{end: ends()[0], ask: payouttest.Less, chatter: "silent", messages: "relayed"}
-	if _, wrong := live(s); len(wrong) == 0 {
+	l := born()
+	if _, wrong := l.live(s, l.begin, nil, nil); len(wrong) == 0 {
 		t.Error("a life that ends frozen passed for one that ends paid")
+	}
+}
+
+// TestAMistakeIsNotForgotten: no schedule is taken for good because another that
+// ended badly had been there.
+func TestAMistakeIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	s := schedule{end: ends()[0], ask: payouttest.Less, chatter: "once", messages: "swept"}
+	with, without, l := &count{}, &count{}, born()
+	without.deepen(l, s, l.begin, 2, nil)
+	if l.met != 0 {
+		t.Errorf("%d lives ended early without a memory", l.met)
+	}
+	with.deepen(l, s, l.begin, 2, memory{})
+	if with.total() != without.total() || with.failed.Load() != without.failed.Load() || with.failed.Load() < with.total()/4 || l.met == 0 {
+		t.Errorf("%d of %d found out with a memory, %d of %d without; %d ended early",
+			with.failed.Load(), with.total(), without.failed.Load(), without.total(), l.met)
+	}
+}
+
+// TestACrashBeginsWhereItFalls: a life taken up in the middle ends as it does when
+// it is lived from the beginning.
+func TestACrashBeginsWhereItFalls(t *testing.T) {
+	t.Parallel()
+	l := born()
+	for i, r := range roots() {
+		if i%401 != 0 {
+			continue
+		}
+		var moments []moment
+		touches, _ := l.live(r.schedule, l.begin, func(m moment) { moments = append(moments, m) }, nil)
+		for n, m := range moments {
+			if m.room.Touches() >= touches {
+				break
+			}
+			s := r.schedule
+			s.dooms = []doomed{{m.room.Touches() + 1, payouttest.Dooms()[n%len(payouttest.Dooms())]}}
+			whole, wrong := l.live(s, l.begin, nil, nil)
+			before := fmt.Sprint(l.Payout(), l.Teller.Credits, l.Alarms, wrong)
+			again, wrong := l.live(s, m, nil, nil)
+			if after := fmt.Sprint(l.Payout(), l.Teller.Credits, l.Alarms, wrong); whole != again || before != after {
+				t.Fatalf("%s from step %d: %d touches and %s, not %d and %s", s, n, again, after, whole, before)
+			}
+		}
 	}
 }
 

@@ -45,6 +45,13 @@ func (f *Fate) Touches() int {
 	return f.touches
 }
 
+// Turn makes it as if there had been so many touches, and dooms later ones.
+func (f *Fate) Turn(touches int, dooms map[int]Doom) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.touches, f.dooms = touches, dooms
+}
+
 func (f *Fate) next() Doom {
 	f.mu.Lock()
 	defer f.mu.Unlock()

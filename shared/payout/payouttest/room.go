@@ -330,7 +330,7 @@ func (r *Room) record(p payout.Payout, end payout.State) {
 	events, told := int64(0), map[notice.Kind]int{}
 	for _, item := range r.Items() {
 		if event.Is(item.Key) {
-			if e, err := event.Decode(item); err == nil && e.Noun == payout.Noun {
+			if noun, _, _, ok := event.Named(item.Key); ok && noun == payout.Noun {
 				events++
 			}
 		}

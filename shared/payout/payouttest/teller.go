@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +55,43 @@ type Verdict struct {
 	Status bank.Status
 	Code   string
 	Slow   int // questions before it ends
+}
+
+// book is what the bank knows at one moment.
+type book struct {
+	orders  map[string]transfer
+	wire    [][]byte
+	sends   int
+	asks    int
+	bodies  map[string][]string
+	credits map[string]int
+	paid    money.Fen
+}
+
+func (t *Teller) book() book {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := book{map[string]transfer{}, slices.Clone(t.wire), t.sends, t.asks, map[string][]string{}, maps.Clone(t.Credits), t.Paid}
+	for ref, x := range t.orders {
+		b.orders[ref] = *x
+	}
+	for ref, sent := range t.Bodies {
+		b.bodies[ref] = slices.Clone(sent)
+	}
+	return b
+}
+
+func (t *Teller) reopen(b book) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wire, t.sends, t.asks, t.Credits, t.Paid = slices.Clone(b.wire), b.sends, b.asks, maps.Clone(b.credits), b.paid
+	t.orders, t.Bodies = map[string]*transfer{}, map[string][]string{}
+	for ref, x := range b.orders {
+		t.orders[ref] = &x
+	}
+	for ref, sent := range b.bodies {
+		t.Bodies[ref] = slices.Clone(sent)
+	}
 }
 
 type transfer struct {
@@ -133,7 +172,7 @@ func (t *Teller) Overrule(reference string, v Verdict) {
 	t.orders[reference].verdict = v
 }
 
-// References lists what the bank has orders for.
+// References lists what the bank has orders for, in order.
 func (t *Teller) References() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -141,6 +180,7 @@ func (t *Teller) References() []string {
 	for r := range t.orders {
 		out = append(out, r)
 	}
+	slices.Sort(out)
 	return out
 }
 

@@ -7,6 +7,7 @@ package embedded
 
 import (
 	"context"
+	"hash/maphash"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/table"
@@ -71,6 +72,29 @@ func Memory(opts ...Option) *Store {
 	}
 	f := newFeed(set.spare)
 	return &Store{shelf: newMemory(set, f), feed: f}
+}
+
+// Fork is another store that begins as s stands now, its feed's consumers
+// included; neither sees what is written to the other afterwards. What it costs
+// grows with the number of partitions and not with what is in them. Only a store
+// in memory forks; for another it is nil.
+func (s *Store) Fork() *Store {
+	m, ok := s.shelf.(*memory)
+	if !ok {
+		return nil
+	}
+	f := s.feed.fork()
+	return &Store{shelf: m.fork(f), feed: f}
+}
+
+// Fingerprint is a number that two stores in memory have in common when the same
+// items stand in them and the same changes wait in their feeds. 0 for another.
+func (s *Store) Fingerprint(seed maphash.Seed) uint64 {
+	m, ok := s.shelf.(*memory)
+	if !ok {
+		return 0
+	}
+	return m.fingerprint(seed)
 }
 
 // Close ends the store. A durable one has nothing left to write: whatever was

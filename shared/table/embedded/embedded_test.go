@@ -1,6 +1,8 @@
 package embedded_test
 
 import (
+	"context"
+	"hash/maphash"
 	"strconv"
 	"testing"
 
@@ -8,6 +10,81 @@ import (
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
+
+// TestFork: two stores that were one go their own ways, and their fingerprints
+// tell whether they have come to the same again.
+func TestFork(t *testing.T) {
+	t.Parallel()
+	seed := maphash.MakeSeed()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	feed := func(s *embedded.Store) (n int) {
+		changes, err := s.Next(ctx, "reader", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n = len(changes); n > 0 {
+			if err := s.Ack(t.Context(), "reader", changes[n-1].Seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	write := func(s *embedded.Store, i int) {
+		if err := s.Transact(t.Context(), four(i, []byte(strconv.Itoa(i)))...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := embedded.Memory()
+	for i := range 100 {
+		write(one, i)
+	}
+	if n := feed(one); n != 100 {
+		t.Fatalf("%d changes", n)
+	}
+	two := one.Fork()
+	if one.Fingerprint(seed) != two.Fingerprint(seed) {
+		t.Fatal("a fork differs from the beginning")
+	}
+	write(one, 1000)
+	write(two, 2000)
+	if one.Fingerprint(seed) == two.Fingerprint(seed) {
+		t.Error("what differs has one fingerprint")
+	}
+	for i, s := range []*embedded.Store{one, two} {
+		for j := range 2 {
+			_, there, err := s.Get(t.Context(), table.Key{PK: "APP#" + ident.Derive("bench", strconv.Itoa(1000+1000*j)), SK: "A"})
+			if err != nil || there != (i == j) {
+				t.Errorf("store %d sees the write to %d: %v, %v", i, j, there, err)
+			}
+		}
+	}
+	write(one, 2000)
+	write(two, 1000)
+	feed(one)
+	if one.Fingerprint(seed) == two.Fingerprint(seed) {
+		t.Error("changes that wait are not seen")
+	}
+	if feed(two); one.Fingerprint(seed) != two.Fingerprint(seed) {
+		t.Error("the same in another order is not the same")
+	}
+	move := table.Replace{Item: table.Item{Key: table.Key{PK: "FUND#1", SK: "J#" + ident.Derive("bench", "1")}, Version: 2, Body: []byte("1")}}
+	if err := one.Transact(t.Context(), move); err != nil {
+		t.Fatal(err)
+	}
+	feed(one)
+	if one.Fingerprint(seed) == two.Fingerprint(seed) {
+		t.Error("another version has the same fingerprint")
+	}
+	disk, err := embedded.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	if disk.Fork() != nil || disk.Fingerprint(seed) != 0 {
+		t.Error("a folder was forked")
+	}
+}
 
 func BenchmarkMemory(b *testing.B) {
 	s := embedded.Memory()

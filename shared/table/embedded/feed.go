@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -22,6 +23,13 @@ type feed struct {
 }
 
 func newFeed(spare uint64) *feed { return &feed{spare: spare, at: map[string]uint64{}} }
+
+// fork is a feed whose consumers have come as far.
+func (f *feed) fork() *feed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &feed{spare: f.spare, last: f.last, base: f.base, at: maps.Clone(f.at)}
+}
 
 // publish tells waiting consumers that changes up to last are committed. While
 // nobody consumes, it answers how far the shelf may drop them.

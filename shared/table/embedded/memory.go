@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -176,6 +178,63 @@ func (m *memory) remember(_ string, _, trim uint64) error {
 	defer m.mu.Unlock()
 	m.drop(trim)
 	return nil
+}
+
+// fork is a shelf of its own with what stands on m. The maps are shared until
+// one side writes; items never change once they are stored.
+func (m *memory) fork(f *feed) *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &memory{set: m.set, feed: f, byKey: m.byKey.fork(), byMark: m.byMark.fork(), log: slices.Clone(m.log), dropped: m.dropped, nextRake: m.nextRake}
+}
+
+// fingerprint sums over all items and waiting changes, so that no order matters.
+func (m *memory) fingerprint(seed maphash.Seed) (sum uint64) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var h maphash.Hash
+	h.SetSeed(seed)
+	add := func(kind byte, it *table.Item) {
+		h.Reset()
+		_ = h.WriteByte(kind) // a hash takes everything
+		print := func(parts ...string) {
+			for _, p := range parts {
+				_, _ = h.WriteString(p)
+				_ = h.WriteByte(0)
+			}
+		}
+		print(it.Key.PK, it.Key.SK)
+		maphash.WriteComparable(&h, it.Version)
+		maphash.WriteComparable(&h, it.Expires.Unix())
+		_, _ = h.Write(it.Body)
+		for _, p := range it.Places {
+			print(string(p.Index), p.PK, p.SK)
+		}
+		var counters uint64
+		for name, n := range it.Counters {
+			counters += maphash.Comparable(seed, struct {
+				string
+				int64
+			}{name, n})
+		}
+		maphash.WriteComparable(&h, counters)
+		sum += h.Sum64()
+	}
+	for _, p := range m.byKey {
+		p.Ascend("", func(_ string, it *table.Item) bool { add('i', it); return true })
+	}
+	for _, it := range m.log {
+		add('c', it)
+	}
+	return sum
+}
+
+func (p partitions[V]) fork() partitions[V] {
+	out := make(partitions[V], len(p))
+	for stem, m := range p {
+		out[stem] = m.Copy()
+	}
+	return out
 }
 
 func (m *memory) forget(consumer string, trim uint64) error { return m.remember(consumer, 0, trim) }
