@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -16,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/gauge"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/work"
 )
@@ -120,7 +122,16 @@ func show(out io.Writer, s local.Status) {
 	}
 	p("\n制动 brakes            %d", len(s.Brakes))
 	for _, b := range s.Brakes {
-		p("  %s  %s %s %s  自 since %s", b.State.Label(), b.Kind.Label(), b.Division, b.Target, b.Since.Format(time.DateTime))
+		p("  %s  %s %s %s  %s  自 since %s", b.State.Label(), b.Kind.Label(), b.Division, b.Target, b.Reason, b.Since.Format(time.DateTime))
+	}
+	p("\n对账 reconciliation")
+	for _, one := range s.Statements {
+		p("  %-10s 最近已收账单 last statement %s  缺 missing %d 天 days", one.Source, cmp.Or(one.Last.String(), "—"), one.Blind)
+	}
+	for _, class := range reconciliation.Classes() {
+		if one := s.Breaks[class]; one.Count > 0 {
+			p("  %s  %s  %s", class.Label(), class, pile(one))
+		}
 	}
 	if s.Queues == nil {
 		return

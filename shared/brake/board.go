@@ -115,7 +115,7 @@ func (b Board) admits(pulled Brake, t time.Time) error {
 		switch {
 		case one.Stops(t) && one.Kind == pulled.Kind && one.Target == pulled.Target && one.Division == pulled.Division:
 			return ErrAlready
-		case one.State(t) == Lapsed && t.Before(one.Until.Add(Again)) && other(pulled.Pulled.By, one.Pulled.By) != nil:
+		case pulled.Pulled.By.Kind == event.Staff && one.State(t) == Lapsed && t.Before(one.Until.Add(Again)) && other(pulled.Pulled.By, one.Pulled.By) != nil:
 			return ErrAlone
 		}
 	}

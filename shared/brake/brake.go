@@ -111,7 +111,7 @@ func (b Brake) State(t time.Time) State {
 		return Lapsed
 	case b.LiftAsked != nil:
 		return Lifting
-	case b.Seconded != nil:
+	case b.Seconded != nil, b.byMachine():
 		return Standing
 	}
 	return Pulled
@@ -205,6 +205,42 @@ func (b Brake) Lift(by event.Actor, at time.Time) (Brake, error) {
 	}
 	if err := other(by, append(b.Hands(), b.LiftAsked.By)...); err != nil {
 		return b, err
+	}
+	b.Version++
+	b.Lifted = &Hand{by, at}
+	return b, nil
+}
+
+// Reasons of brakes that a machine pulls.
+const (
+	Blind      = "reconciliation_blind" // nobody has seen a believable statement for too long
+	Strangers  = "payments_unknown"     // too many payments that our books have not
+	Incoherent = "ledger_incoherent"    // ours does not agree with ours
+)
+
+// byMachine reports whether a machine pulled b and no person has taken it over.
+func (b Brake) byMachine() bool { return b.Pulled.By.Kind == event.System }
+
+// NewByMachine is a brake that reconciliation pulls. It stands at once and without
+// end: a machine has nobody to reach within half an hour, and stopping harms nobody
+// for good. A machine stops divisions and rails, and never a person.
+func NewByMachine(b Brake, by event.Actor, at time.Time) (Brake, error) {
+	if by.Kind != event.System || by.ID == "" || b.Kind == Officer || !slices.Contains([]string{Blind, Strangers, Incoherent}, b.Reason) {
+		return b, ErrPerson
+	}
+	b.Version, b.Pulled, b.Until = 1, Hand{by, at}, time.Time{}
+	b.Seconded, b.LiftAsked, b.Lifted = nil, nil, nil
+	return b, nil
+}
+
+// Release is the machine that lifts what it pulled, because the cause is gone. What
+// a person has seconded, or asked to lift, is theirs.
+func (b Brake) Release(by event.Actor, at time.Time) (Brake, error) {
+	if !b.Stops(at) || b.Seconded != nil || b.LiftAsked != nil {
+		return b, ErrState
+	}
+	if !b.byMachine() || by != b.Pulled.By {
+		return b, ErrPerson
 	}
 	b.Version++
 	b.Lifted = &Hand{by, at}

@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
 )
@@ -58,6 +59,20 @@ type Reading struct {
 	Unsent Pile `json:"notices"`
 	// Brakes are the brakes that stop something.
 	Brakes []Braked `json:"brakes"`
+	// Breaks is what does not match and is still open, by class.
+	Breaks map[reconciliation.Class]Pile `json:"breaks"`
+	// Statements are the sources that were ever looked at.
+	Statements []Statements `json:"statements"`
+}
+
+// Statements is how far one source can be seen.
+type Statements struct {
+	Source string    `json:"source"`
+	Since  civil.Day `json:"since"`
+	// Last is the latest day with a believed statement, the zero day when there is
+	// none; Blind is how many days in a row are missing after it.
+	Last  civil.Day `json:"last"`
+	Blind int       `json:"blind_days"`
 }
 
 // Braked is one brake that stops something.
@@ -66,6 +81,7 @@ type Braked struct {
 	Kind     brake.Kind         `json:"kind"`
 	Target   string             `json:"target,omitempty"`
 	Division civil.DivisionCode `json:"division"`
+	Reason   string             `json:"reason"`
 	State    brake.State        `json:"state"`
 	Since    time.Time          `json:"since"`
 }
@@ -73,7 +89,8 @@ type Braked struct {
 // Read takes a reading. Divisions are those whose work lists are read: townships
 // and those above them.
 func Read(ctx context.Context, t table.Store, divisions []civil.DivisionCode, now time.Time) (Reading, error) {
-	r := Reading{At: now, Owed: map[work.Queue]Pile{}, Applications: map[application.State]Pile{}, Payouts: map[payout.State]Pile{}, Brakes: []Braked{}}
+	r := Reading{At: now, Owed: map[work.Queue]Pile{}, Applications: map[application.State]Pile{}, Payouts: map[payout.State]Pile{}, Brakes: []Braked{},
+		Breaks: map[reconciliation.Class]Pile{}, Statements: []Statements{}}
 	for _, q := range work.Queues() {
 		r.Owed[q] = Pile{}
 	}
@@ -92,14 +109,42 @@ func Read(ctx context.Context, t table.Store, divisions []civil.DivisionCode, no
 			return r, err
 		}
 	}
+	if err := r.reconciled(ctx, t, divisions); err != nil {
+		return r, err
+	}
 	board, err := brake.Read(ctx, t, "gauge")
 	if err != nil {
 		return r, err
 	}
 	for _, b := range board.Standing(now) {
-		r.Brakes = append(r.Brakes, Braked{b.ID, b.Kind, b.Target, b.Division, b.State(now), b.Pulled.At})
+		r.Brakes = append(r.Brakes, Braked{b.ID, b.Kind, b.Target, b.Division, b.Reason, b.State(now), b.Pulled.At})
 	}
 	return r, nil
+}
+
+// reconciled reads what does not match, and how far the sources can be seen.
+func (r *Reading) reconciled(ctx context.Context, t table.Store, divisions []civil.DivisionCode) error {
+	err := reconciliation.Look(ctx, t, divisions, func(b reconciliation.Break) {
+		r.Breaks[b.Class] = r.Breaks[b.Class].add(b.Age(r.At), 0)
+	})
+	if err != nil {
+		return err
+	}
+	for _, source := range reconciliation.Names() {
+		since, err := reconciliation.Since(ctx, t, source)
+		if err != nil {
+			return err
+		}
+		if since.IsZero() {
+			continue
+		}
+		days, last, err := reconciliation.Blindness(ctx, t, source, r.At)
+		if err != nil {
+			return err
+		}
+		r.Statements = append(r.Statements, Statements{source, since, last, days})
+	}
+	return nil
 }
 
 func each(ctx context.Context, t table.Store, q table.Query, do func(table.Item) error) error {

@@ -30,6 +30,9 @@ const (
 	Treasury = "treasury" // the treasury's account that the money comes from
 )
 
+// Names lists every source there may be.
+func Names() []string { return []string{Bank, WxPay, Treasury} }
+
 // Source is one account and how its statements are read.
 type Source struct {
 	Name string

@@ -74,6 +74,7 @@ type Head struct {
 	// nothing about a payment; it is a reason to ask.
 	Verified bool      `json:"verified,omitempty"`
 	At       time.Time `json:"at,omitzero"`
+	Asked    time.Time `json:"asked,omitzero"`  // when it was first wanted
 	Tries    int       `json:"tries,omitempty"` // since it was last there
 	Code     string    `json:"code,omitempty"`  // why the last try brought nothing
 	Looks    int       `json:"looks,omitempty"` // fetched again, for restatements
@@ -181,7 +182,7 @@ func Want(ctx context.Context, t table.Store, source string, day civil.Day, by e
 	if err != nil || h.Version > 0 {
 		return err
 	}
-	h.Version, h.Standing, h.Next = 1, Wanted, owed
+	h.Version, h.Standing, h.Next, h.Asked = 1, Wanted, owed, at
 	_, err = h.commit(ctx, t, h.event("wanted", by, at))
 	return err
 }

@@ -98,8 +98,24 @@ func (s *System) sweepLoop(ctx context.Context, every time.Duration) {
 // for whoever moves Options.Now, because the loops sleep by the machine's clock.
 func (s *System) Follow(ctx context.Context) error {
 	s.world.Step(ctx)
+	wanted := sweep.Reconcile(ctx, s.sweeper)
 	_, err := sweep.Run(ctx, s.sweeper, 0)
-	return errors.Join(err, s.broker.Rest(ctx))
+	return errors.Join(wanted, err, s.broker.Rest(ctx))
+}
+
+// coherenceEvery is how often ours is held against ours: a hand in a row is named
+// within a minute.
+const coherenceEvery = 30 * time.Second
+
+func (s *System) coherenceLoop(ctx context.Context) {
+	for {
+		if wait(ctx, coherenceEvery); ctx.Err() != nil {
+			return
+		}
+		if err := sweep.Cohere(ctx, s.sweeper); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "cohere", "err", err)
+		}
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

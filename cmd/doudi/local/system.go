@@ -191,10 +191,20 @@ func (s *System) start(ctx context.Context, o Options) error {
 	}
 	s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
 	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Complaints: s.Complaints, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
-		Watch: sweep.Watch{Sources: s.sources}}
+		Watch: s.watch()}
 	s.run(func() { s.sweepLoop(ctx, o.SweepEvery) })
+	s.run(func() { s.coherenceLoop(ctx) })
 	s.serve(api, s.front(handler))
 	return nil
+}
+
+// watch is what is reconciled here: every shipped region.
+func (s *System) watch() sweep.Watch {
+	w := sweep.Watch{Sources: s.sources}
+	for _, r := range s.Tree.Regions() {
+		w.Regions = append(w.Regions, reconciliation.Region{Code: r, Divisions: s.Tree.Below(r, calendar.Today(s.now()))})
+	}
+	return w
 }
 
 // Close ends everything in the order that lets work under way finish or be

@@ -18,6 +18,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed/statements"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -33,7 +34,13 @@ func run(_ context.Context, w *deployed.World) error {
 	}
 	name := w.Settings.Text("DOUDI_DIVISION")
 	region := civil.DivisionCode(name + "000000")
-	books := statements.In(w)
+	watch := sweep.Watch{Sources: statements.In(w).Sources()}
+	if w.Settings.Has("DOUDI_BLIND_DAYS") {
+		watch.BlindDays = int(w.Settings.Int("DOUDI_BLIND_DAYS", 1, 30))
+	}
+	if w.Settings.Has("DOUDI_STRANGERS") {
+		watch.Strangers = int(w.Settings.Int("DOUDI_STRANGERS", 1, 10_000))
+	}
 	book, err := policy.Shipped()
 	if err != nil {
 		return err
@@ -46,11 +53,13 @@ func run(_ context.Context, w *deployed.World) error {
 	}
 	// Divisions change on 1 January at most, and a function lives for hours.
 	divisions := sync.OnceValue(func() []civil.DivisionCode { return division.Shipped().Below(region, calendar.Today(w.Now())) })
-	d := sweep.Deps{Table: w.Table, Book: book, Complaints: complaints, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log, Watch: sweep.Watch{Sources: books.Sources()}}
+	d := sweep.Deps{Table: w.Table, Book: book, Complaints: complaints, Send: send, Now: w.Now, Metrics: w.Metrics, Log: w.Log, Watch: watch}
 	lambda.Start(func(ctx context.Context) error {
+		d := d
+		d.Watch.Regions = []reconciliation.Region{{Code: region, Divisions: divisions()}}
 		wanted := sweep.Reconcile(ctx, d)
 		_, err := sweep.Run(ctx, d, grace) // the report is in the metrics
-		return errors.Join(wanted, err, sweep.Measure(ctx, d, divisions()), sweep.Wake(ctx, d))
+		return errors.Join(wanted, err, sweep.Measure(ctx, d, divisions()), sweep.Wake(ctx, d), sweep.Cohere(ctx, d))
 	})
 	return nil
 }

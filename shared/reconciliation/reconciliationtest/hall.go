@@ -122,8 +122,8 @@ func (h *Hall) Grant(n int, rail award.Rail) {
 	ctx := context.Background()
 	person := fmt.Sprintf("b1.person%d", n)
 	a := application.Application{ID: id(n), Version: 1, State: application.Approved, Account: "acc", Township: Township, Place: Township,
-		Subject: person, People: []string{person}, AcceptedAt: At("08:10:00")}
-	head, err := a.Writes(a.Event("accepted", Approver, At("08:10:00")))
+		Subject: person, People: []string{person}, Award: &application.Award{ID: "01", AmountFen: Amount(n)}, AcceptedAt: At("08:10:00")}
+	head, err := a.Writes(a.Event("approved", Approver, At("08:10:00")))
 	h.must(err)
 	payee, err := payout.Payee{Name: civil.StoredName("某人"), Account: civil.StoredAccount("6222020200099887766")}.Seal(ctx, h.Office.Box, id(n), "01", 1)
 	h.must(err)
