@@ -32,6 +32,10 @@ func commands() []command {
 		{"deploy", "check a region, then bring its stack up 检查并部署一个地区", deployRegion},
 		{"import", "put staff and funds into a deployed region 导入人员和资金", importRoster},
 		{"rotate", "a new version of the key people are known by 轮换人员索引密钥", rotate},
+		{"witness", "the supervision body's own check of the evidence log 监督机构见证监督日志", witness},
+		{"export", "write out the evidence log with cases and ledger 导出监督日志、案件和账目", exportLog},
+		{"verify-log", "check such an export, offline 离线核对导出的监督日志", verifyLog},
+		{"verify-card", "check the proof on a citizen's card, offline 离线核对明白卡", verifyCard},
 		{"log-keys", "what an evidence log signs with 生成监督日志密钥", logKeys},
 		{"cost", "what a million applications cost 每百万件申请的费用", price},
 	}

@@ -26,9 +26,11 @@ import (
 	"github.com/doudi-aid/doudi/shared/account"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/calendar"
+	paper "github.com/doudi-aid/doudi/shared/card"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/document"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -59,6 +61,8 @@ type counter struct {
 	blind *seal.Blind
 	users map[string]string // token by user
 	ids   map[string]string // account by user
+
+	evidence *evidence.Publisher // the log that the card's proofs are from
 
 	mu   sync.Mutex
 	logs bytes.Buffer
@@ -109,9 +113,20 @@ func newCounter(t *testing.T) *counter {
 	if c.users["clerk"], err = sessions.Open(t.Context(), session.Opening{Principal: session.Principal{Kind: session.Staff, ID: "clerk-1"}, TTL: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
+	signing, err := evidence.NewKeys(rand.Reader, "doudi/320400")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := evidence.OpenDirectory(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.evidence, err = signing.Publisher(evidence.New(c.store, c.box, rand.Reader, c.clock), blobs); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: sessions, Now: c.clock, IDs: ident.Random(), Logger: telemetry.NewLogger(c, slog.LevelDebug)},
-		apply.Routes(apply.Deps{Table: c.store, Box: c.box, Blind: c.blind, Book: book, Tree: division.Shipped(), Documents: papers, Now: c.clock})...))
-	t.Cleanup(func() { server.Close(); papers.Close(); mem.Close() })
+		apply.Routes(apply.Deps{Table: c.store, Box: c.box, Blind: c.blind, Book: book, Tree: division.Shipped(), Documents: papers, Evidence: c.evidence, Now: c.clock})...))
+	t.Cleanup(func() { server.Close(); papers.Close(); blobs.Close(); mem.Close() })
 	c.url = server.URL
 	return c
 }
@@ -890,10 +905,42 @@ func TestReceiptsAfterTheMoney(t *testing.T) {
 		if k.status != 200 || !strings.Contains(k.body, "¥3,000.00") || !strings.Contains(k.body, "第五十条") || !strings.Contains(k.body, "12345") || strings.Contains(k.body, "approver-1") {
 			t.Errorf("card: %s", k.body)
 		}
+		c.proved(k)
 		c.bank(id, "returned", "returned", 5)
 		if r := c.do("father", "POST", path+"/receipts", "r2", object{"award": "01", "answer": answer}); r.field("code") != "not-paid-yet" {
 			t.Errorf("after a return: %d %s", r.status, r.body)
 		}
+	}
+}
+
+// proved fails unless the card begins without a proof, has one when a checkpoint
+// speaks of the payment, and the proof holds with the public key alone.
+func (c *counter) proved(before reply) {
+	c.t.Helper()
+	if strings.Contains(before.body, `"evidence"`) {
+		c.t.Errorf("a proof before there is a log: %s", before.body)
+	}
+	_, err := c.evidence.Log.Sweep(c.t.Context(), c.now.Add(-time.Hour))
+	if err == nil {
+		_, err = c.evidence.Publish(c.t.Context())
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var got paper.Card
+	list := c.do("father", "GET", "/v1/applications", "", nil)
+	_, id, _ := strings.Cut(list.body, `"id":"`)
+	k := c.do("father", "GET", "/v1/applications/"+id[:ident.Length]+"/card", "", nil)
+	if err := json.Unmarshal([]byte(k.body), &got); err != nil || got.Payments[0].Evidence == nil {
+		c.t.Fatalf("%v: %s", err, k.body)
+	}
+	proof, err := evidence.ParseProof(got.Payments[0].Evidence.Code)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	leaf, _, err := proof.Check(c.evidence.Verifier)
+	if err != nil || leaf.Noun != paper.Payout || leaf.Facts.Text("state") != "paid" || leaf.Version != 4 || string(proof.Leaf) != got.Payments[0].Evidence.Leaf {
+		c.t.Errorf("%+v %v", leaf, err)
 	}
 }
 

@@ -5,6 +5,7 @@
 package log
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -31,13 +32,16 @@ type Deps struct {
 	Pinned []string
 	// Send wakes whoever folds the log into figures; nil wakes nobody. A message
 	// that is lost is made up for by the sweeper's.
-	Send    queue.Sender
+	Send queue.Sender
+	// Pace is how often at most the stream publishes; 0 for Pace.
+	Pace    time.Duration
 	Now     func() time.Time
 	Metrics telemetry.Metrics
 	Log     *slog.Logger
 }
 
-// Pace is how often at most the stream publishes; the schedule does so too.
+// Pace is how often at most the stream publishes, where Deps does not say; the
+// schedule does so too.
 const Pace = 10 * time.Second
 
 // Changes puts the events among changes into the log, and publishes when that was
@@ -61,7 +65,7 @@ func Changes(d Deps) func(context.Context, []table.Change) error {
 		}
 		d.wake(ctx, n)
 		last, err := d.Publisher.Published(ctx)
-		if err != nil || d.Now().Sub(last.At) < Pace {
+		if err != nil || d.Now().Sub(last.At) < cmp.Or(d.Pace, Pace) {
 			return err
 		}
 		_, err = d.publish(ctx)

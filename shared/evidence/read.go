@@ -125,34 +125,37 @@ func (l *Log) Opens(ctx context.Context, index uint64) (Opening, error) {
 	if err != nil || len(kept) == 0 {
 		return Gone, err
 	}
-	return l.opens(ctx, kept[0])
+	o, _, err := l.opens(ctx, kept[0])
+	return o, err
 }
 
-func (l *Log) opens(ctx context.Context, s stored) (Opening, error) {
+// opens compares s with its event, and gives the leaf that the event makes now.
+func (l *Log) opens(ctx context.Context, s stored) (Opening, []byte, error) {
 	item, ok, err := l.table.Get(ctx, s.event)
 	if err != nil || !ok {
-		return Gone, err
-	}
-	leaf, err := ParseLeaf(s.leaf)
-	if err != nil {
-		return Altered, nil
+		return Gone, nil, err
 	}
 	salt, erased, err := l.salts.read(ctx, s.event.PK)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
+	leaf, err := ParseLeaf(s.leaf)
 	now := NewLeaf(decode(item), salt, leaf.Logged)
 	switch {
+	case err != nil:
+		return Altered, now.Encode(), nil
 	case salt != nil && bytes.Equal(now.Encode(), s.leaf):
-		return Same, nil
-	case erased && bytes.Equal(now.bare().Encode(), leaf.bare().Encode()):
-		return Erased, nil
+		return Same, s.leaf, nil
+	case erased && bytes.Equal(now.Bare().Encode(), leaf.Bare().Encode()):
+		return Erased, now.Bare().Encode(), nil
+	case erased:
+		return Altered, now.Bare().Encode(), nil
 	}
-	return Altered, nil
+	return Altered, now.Encode(), nil
 }
 
-// bare is the leaf without anything that takes a salt to make.
-func (l Leaf) bare() Leaf {
+// Bare is the leaf without anything that takes a salt to make.
+func (l Leaf) Bare() Leaf {
 	hidden := map[string]string{}
 	for name := range l.Hidden {
 		if !strings.HasPrefix(name, "facts.~") {

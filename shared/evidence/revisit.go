@@ -60,7 +60,7 @@ func (l *Log) Revisit(ctx context.Context, max int) (Revisited, error) {
 	group.SetLimit(16)
 	for _, s := range kept {
 		group.Go(func() error {
-			o, err := l.opens(ctx, s)
+			o, _, err := l.opens(ctx, s)
 			if err == nil && o != Same && o != Erased {
 				mu.Lock()
 				defer mu.Unlock()

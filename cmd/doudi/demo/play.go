@@ -28,6 +28,10 @@ type card struct {
 		Rail       string `json:"rail"`
 		Award      string `json:"award"`
 		Receipt    string `json:"receipt"`
+		Evidence   *struct {
+			Index int64  `json:"index"`
+			Code  string `json:"code"`
+		} `json:"evidence"`
 	} `json:"payments"`
 	Explanation string `json:"explanation"`
 	Objection   string `json:"objection"`
@@ -243,6 +247,9 @@ func (p *player) show(c card) {
 		row("提出", m.Proposed)
 		row("批准", m.Approved)
 		row("依据", m.Article)
+		if m.Evidence != nil {
+			row("凭证", fmt.Sprintf("监督日志第 %d 条，扫描卡上的二维码或用 doudi verify-card 核对", m.Evidence.Index))
+		}
 	}
 	fmt.Fprintf(p.Out, "  %s  %s\n", pad("说明"), c.Explanation)
 	fmt.Fprintf(p.Out, "  %s  %s 热线 %s\n%s\n", pad("异议"), c.Objection, c.Hotline, line)
