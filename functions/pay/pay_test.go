@@ -12,6 +12,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/payout"
 	. "github.com/doudi-aid/doudi/shared/payout/payouttest"
@@ -239,11 +240,41 @@ func TestTheDeadAreNotPaidUntilAPersonHasLooked(t *testing.T) {
 	if len(head.Holds) != 1 || head.Holds[0].Code != policy.HoldDeathRecord || head.Version != 2 {
 		t.Fatalf("holds %+v", head.Holds)
 	}
+	found, err := inspection.Of(t.Context(), r.Table, head.ID)
+	if err != nil || len(found) != 1 || found[0].Model != "dead-payee" || found[0].Hold != head.Holds[0].ID {
+		t.Errorf("what held it is not on record: %+v %v", found, err)
+	}
 	r.Lift(t.Context())
 	if err := h(t.Context(), r.Message()); err != nil {
 		t.Error(err)
 	}
 	sent(t, r, 1)
+}
+
+// No model has to be switched on for the dead (X098), and what a model only tells
+// goes on record with the claim.
+func TestWithAndWithoutModels(t *testing.T) {
+	t.Parallel()
+	r := New(t, NewFate(nil))
+	bare := deps(r)
+	bare.Models = nil
+	said(t, r, "b1.person", "death", policy.HitAdverse)
+	if err := pay.Handle(bare)(t.Context(), r.Message()); err != nil {
+		t.Error(err)
+	}
+	sent(t, r, 0)
+	r = New(t, NewFate(nil))
+	c := verification.Check{Person: "b1.person", Source: "public_payroll", Outcome: policy.HitAdverse, FetchedAt: r.Now(), Basis: "b", Facts: map[string]string{"on_payroll": "yes"}}
+	if err := c.Keep(t.Context(), r.Store, r.Box, r.Head().ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := pay.Handle(deps(r))(t.Context(), r.Message()); err != nil {
+		t.Error(err)
+	}
+	sent(t, r, 1)
+	if found, err := inspection.Of(t.Context(), r.Table, r.Head().ID); err != nil || len(found) != 1 || found[0].Model != "public-payroll" {
+		t.Errorf("found %+v %v", found, err)
+	}
 }
 
 func TestWhatDoesNotMakeSomebodyDead(t *testing.T) {

@@ -14,9 +14,11 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/firstaid/firstaidtest"
 	"github.com/doudi-aid/doudi/shared/fund"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -104,6 +106,34 @@ func (o *office) release(id string) bool {
 		o.T.Fatal(err)
 	}
 	return ok
+}
+
+// What a model holds no envelope releases: the hold and its reason are written
+// instead, once, and people decide.
+func TestAModelKeepsACaseFromBeingReleased(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	bill := func(s *application.Submission) {
+		s.Particulars.Expenses = []application.Expense{{Invoice: redact.New("FP-1")}}
+	}
+	if !o.release(o.verified(bill)) {
+		t.Fatal("the first with the bill is not released")
+	}
+	id := o.verified(bill)
+	left := o.envelope().LeftFen
+	for range 2 {
+		if o.release(id) {
+			t.Error("released")
+		}
+	}
+	a := o.Read(id)
+	if a.State != application.Verified || len(a.Holds) != 1 || a.Holds[0].Code != "MODEL_INVOICE_TWICE" || a.Version != 3 || o.envelope().LeftFen != left {
+		t.Errorf("%s at version %d, holds %+v", a.State, a.Version, a.Holds)
+	}
+	found, err := inspection.Of(t.Context(), o.Store, id)
+	if err != nil || len(found) != 1 || found[0].Hold != a.Holds[0].ID {
+		t.Errorf("found %+v %v", found, err)
+	}
 }
 
 func TestItReleasesAtNightAndOnHolidays(t *testing.T) {
