@@ -30,6 +30,7 @@ func commands() []command {
 		{"demo", "play one emergency case against a running system 演示一次急难救助", play},
 		{"preflight", "find what is in the way of a deploy 部署前检查", preflight},
 		{"deploy", "check a region, then bring its stack up 检查并部署一个地区", deployRegion},
+		{"models", "inspection models: list, check, backtest 核查模型：列出、检查、回测", models},
 		{"import", "put staff and funds into a deployed region 导入人员和资金", importRoster},
 		{"rotate", "a new version of the key people are known by 轮换人员索引密钥", rotate},
 		{"witness", "the supervision body's own check of the evidence log 监督机构见证监督日志", witness},

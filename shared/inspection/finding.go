@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
@@ -69,9 +68,6 @@ const prefix = "FINDING#"
 func Key(applicationID, id string) table.Key {
 	return table.Key{PK: application.Partition(applicationID), SK: prefix + id}
 }
-
-// Is reports whether key is that of a finding.
-func Is(key table.Key) bool { return strings.HasPrefix(key.SK, prefix) }
 
 // List is the partition of the work index that lists the findings of a township
 // that nobody has judged, by the time they are due.

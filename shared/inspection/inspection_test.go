@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,7 +80,9 @@ func approve(o *firstaidtest.Office, id string) (found []inspection.Finding, err
 			return none, err
 		}
 		found = r.Found
-		return application.Step[struct{}]{Next: next, Event: r.Tell(next.Event("approved", second, o.Now())),
+		e := next.Event("approved", second, o.Now())
+		e.Facts = event.Facts{"amount_fen": g.Award.AmountFen}
+		return application.Step[struct{}]{Next: next, Event: r.Tell(e),
 			Also: slices.Concat(g.Writes, writes, decided)}, nil
 	})
 	return found, err
@@ -487,5 +490,167 @@ func TestNothingPersonalIsWritten(t *testing.T) {
 	}
 	if len(found) == 0 || found[0].Effect != model.Hold {
 		t.Errorf("found %v", found)
+	}
+}
+
+// A trial says what a model would have held: of past decisions, as each stood when
+// it was made, and without writing anything.
+func TestATrialShowsWhatAModelWouldHaveHeld(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	all := o.Models
+	o.Models = all.Only("kin-of-nobody").With(model.Model{ID: "keeps-markers", Kind: "kin", FirstDay: "2026-07-01", Regions: []string{"000000"}, Effect: model.Sample, Hours: 1, Owner: "clerk"})
+	var ids []string
+	for n := range 5 {
+		a := proposed(o, o.Person(), phone(t, "19900000003"))
+		if n == 4 {
+			a = proposed(o, o.Person())
+		}
+		decide(t, o, a.ID)
+		ids = append(ids, a.ID)
+		o.Pass(time.Hour)
+	}
+	events := func(yield func(event.Event, error) bool) {
+		for _, id := range ids {
+			for _, e := range o.Events(application.Partition(id)) {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+	var candidate model.Model
+	for _, m := range all.Only("shared-phone").All() {
+		candidate = m
+	}
+	before := len(o.Events(application.Partition(ids[3])))
+	long := o.Now().AddDate(1, 0, 0)
+	trial, err := o.Inspection().Try(t.Context(), candidate, events, time.Time{}, long)
+	must(t, err)
+	// Only the fourth saw three others at its own time.
+	if trial.Cases != 5 || trial.Hit != 1 || trial.PerMille() != 200 || trial.Examples[0].Application != ids[3] || trial.HitFen == 0 || trial.DecidedFen != 5*trial.HitFen {
+		t.Errorf("%+v", trial)
+	}
+	if len(o.Events(application.Partition(ids[3]))) != before || o.Read(ids[3]).Held() {
+		t.Error("a trial wrote something")
+	}
+	none, err := o.Inspection().Try(t.Context(), candidate, events, long, long)
+	if err != nil || none.Cases != 0 || none.PerMille() != 0 {
+		t.Errorf("%+v %v", none, err)
+	}
+	broken := func(yield func(event.Event, error) bool) { yield(event.Event{}, table.ErrBusy) }
+	if _, err := o.Inspection().Try(t.Context(), candidate, broken, time.Time{}, long); !errors.Is(err, table.ErrBusy) {
+		t.Error(err)
+	}
+	lost := func(yield func(event.Event, error) bool) {
+		yield(event.Event{PK: application.Partition("gone"), Noun: application.Noun, Kind: "approved", At: o.Now()}, nil)
+	}
+	if _, err := o.Inspection().Try(t.Context(), candidate, lost, time.Time{}, long); !errors.Is(err, application.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// fuse is a store whose nth call fails.
+type fuse struct {
+	table.Store
+	left atomic.Int64
+}
+
+func (f *fuse) Get(ctx context.Context, key table.Key) (table.Item, bool, error) {
+	if f.left.Add(-1) == 0 {
+		return table.Item{}, false, table.ErrBusy
+	}
+	return f.Store.Get(ctx, key)
+}
+
+func (f *fuse) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if f.left.Add(-1) == 0 {
+		return table.Page{}, table.ErrBusy
+	}
+	return f.Store.Query(ctx, q)
+}
+
+// A store that does not answer is never "nothing found": whichever read fails, the
+// inspection fails, and so does the decision that waits for it.
+func TestNoReadIsTakenForNothing(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	decide(t, o, proposed(o, o.Person(), bill("FP-1")).ID)
+	agent := func(s *application.Submission) {
+		helper := o.Person()
+		s.Relation, s.Particulars.Applicant, s.Account = application.Committee, &helper, "committee"
+	}
+	for _, change := range [][]func(*application.Submission){{bill("FP-1")}, {bill("FP-1"), agent}} {
+		a := proposed(o, o.Person(), change...)
+		p, _, err := application.OpenParticulars(t.Context(), o.Store, o.Box, a.ID)
+		must(t, err)
+		look := func(left int64) (reads int64, err error) {
+			f := &fuse{Store: o.Store}
+			f.left.Store(left)
+			desk := o.Inspection()
+			desk.Table = f
+			r, err := desk.Inspect(t.Context(), inspection.Scene{App: a, Particulars: &p, Approver: second, By: system, At: o.Now()})
+			if err == nil {
+				_, err = r.Writes(t.Context(), f)
+			}
+			return left - f.left.Load(), err
+		}
+		reads, err := look(1 << 40)
+		must(t, err)
+		for n := range reads {
+			if _, err := look(n + 1); !errors.Is(err, table.ErrBusy) && !errors.Is(err, application.ErrUnavailable) {
+				t.Errorf("read %d of %d failed and the answer is %v", n+1, reads, err)
+			}
+		}
+	}
+	f := &fuse{Store: o.Store}
+	for _, read := range []func() error{
+		func() error { _, err := inspection.Of(t.Context(), f, "x"); return err },
+		func() error { _, err := inspection.Get(t.Context(), f, "x", "y"); return err },
+		func() error {
+			_, err := inspection.Tallies(t.Context(), f, func(civil.DivisionCode) bool { return true })
+			return err
+		},
+		func() error { _, err := inspection.Filed(t.Context(), f, "x", civil.Date(2026, 11, 20), "y"); return err },
+	} {
+		f.left.Store(1)
+		if err := read(); !errors.Is(err, table.ErrBusy) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A hold that the rules place at the same moment is the hold of the finding too;
+// one that stands is not placed again.
+func TestOneHoldForOneReason(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	a := o.Verify(o.Apply(o.Person()).ID)
+	answer(t, o, a, "death", map[string]string{"deceased": "yes"})
+	coming := application.NewHold(a.ID, a.Version, policy.HoldDeathRecord, system, o.Now(), o.Now())
+	r, err := o.Inspection().Inspect(t.Context(), inspection.Scene{App: a, Coming: []application.Hold{coming}, RegistersOnly: true, By: system, At: o.Now()})
+	if err != nil || len(r.Found) != 1 || r.Found[0].Hold != coming.ID || r.Holds() {
+		t.Errorf("%+v %v", r.Found, err)
+	}
+	held, _, err := a.PlaceHold(coming)
+	must(t, err)
+	r, err = o.Inspection().Inspect(t.Context(), inspection.Scene{App: held, RegistersOnly: true, By: system, At: o.Now()})
+	if err != nil || len(r.Found) != 1 || r.Found[0].Hold != coming.ID || r.Holds() || len(r.Held(held).Holds) != 1 {
+		t.Errorf("%+v %v", r.Found, err)
+	}
+}
+
+// While keys rotate, what was shared under the old key is still shared.
+func TestMarkersOutliveAKey(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	decide(t, o, proposed(o, o.Person(), bill("FP-1")).ID)
+	o.RotateBlind()
+	found := decide(t, o, proposed(o, o.Person(), bill("FP-1")).ID)
+	if !strings.Contains(models(found), "invoice-twice") {
+		t.Errorf("found %v", found)
+	}
+	if found = decide(t, o, proposed(o, o.Person(), bill("FP-1")).ID); !strings.Contains(models(found), "invoice-twice") {
+		t.Errorf("under the new key: %v", found)
 	}
 }
