@@ -611,7 +611,10 @@ func TestNoReadIsTakenForNothing(t *testing.T) {
 			_, err := inspection.Tallies(t.Context(), f, func(civil.DivisionCode) bool { return true })
 			return err
 		},
-		func() error { _, err := inspection.Filed(t.Context(), f, "x", civil.Date(2026, 11, 20), "y"); return err },
+		func() error {
+			_, err := inspection.Filed(t.Context(), f, "x", civil.Date(2026, 11, 20), "y")
+			return err
+		},
 	} {
 		f.left.Store(1)
 		if err := read(); !errors.Is(err, table.ErrBusy) {
