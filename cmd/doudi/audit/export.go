@@ -15,12 +15,16 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/complaint"
+	"github.com/doudi-aid/doudi/shared/discovery"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/fund"
+	"github.com/doudi-aid/doudi/shared/inspection"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/order"
 	"github.com/doudi-aid/doudi/shared/payout"
@@ -338,15 +342,25 @@ func (x Exporter) later(ctx context.Context, s stateLine, size uint64) (bool, er
 	return err == nil && x.Now().Sub(e.At) < young, nil
 }
 
-// kept are the nouns of which every version has an event, and where they are kept.
-var kept = []struct{ noun, partition, prefix string }{
-	{application.Noun, application.Partition(""), "HEAD"},
-	{staff.Noun, staff.Partition(""), "HEAD"},
-	{order.Noun, application.Partition(""), order.Prefix},
-	{envelope.Noun, envelope.Partition(""), envelope.Key("", "").SK},
-	{brake.Noun, brake.Partition, brake.Key("").SK},
-	{reconciliation.Noun, "BREAKS#", "BREAK#"},
-	{reading.RevealNoun, application.Partition(""), reading.Prefix},
+// kept are the nouns of which every version has an event, and where they are kept:
+// one in a partition of its own, or several below a prefix.
+var kept = []struct {
+	noun      string
+	partition string // how it begins
+	key       string // the sort key of the only one, or what theirs begin with
+	several   bool
+}{
+	{application.Noun, application.Partition(""), application.Key("").SK, false},
+	{staff.Noun, staff.Partition(""), staff.Key("").SK, false},
+	{complaint.Noun, complaint.Partition(""), complaint.Key("").SK, false},
+	{discovery.Noun, discovery.Partition(""), discovery.Key("").SK, false},
+	{batch.Noun, batch.Partition(""), batch.Key("").SK, false},
+	{order.Noun, application.Partition(""), order.Prefix, true},
+	{reading.RevealNoun, application.Partition(""), reading.Prefix, true},
+	{inspection.Noun, application.Partition(""), inspection.Key("", "").SK, true},
+	{envelope.Noun, envelope.Partition(""), envelope.Key("", "").SK, true},
+	{brake.Noun, brake.Partition, brake.Key("").SK, true},
+	{reconciliation.Noun, "BREAKS#", "BREAK#", true},
 }
 
 // exported are the nouns whose things are in an export.
@@ -372,11 +386,11 @@ func state(item table.Item) (stateLine, bool) {
 		return line, true
 	}
 	for _, k := range kept {
-		id, ok := strings.CutPrefix(item.Key.SK, k.prefix)
-		if !ok || !strings.HasPrefix(item.Key.PK, k.partition) || (k.prefix == "HEAD") != (id == "") {
+		id, ok := strings.CutPrefix(item.Key.SK, k.key)
+		if !ok || !strings.HasPrefix(item.Key.PK, k.partition) || k.several != (id != "") {
 			continue
 		}
-		if line.Noun, line.ID = k.noun, id; id == "" {
+		if line.Noun, line.ID = k.noun, id; !k.several {
 			line.ID = strings.TrimPrefix(item.Key.PK, k.partition)
 		}
 		return line, true
