@@ -18,20 +18,24 @@ const (
 	cReplied    = "complaint.replied"  // from filing to the reply
 )
 
-// repliedState is the state of a complaint that is answered; in every other
-// somebody must act.
-const repliedState = "replied"
+// The state in which a complaint is answered, and that in which nobody has
+// accepted it yet; in all but the first somebody must act.
+const (
+	repliedState = "replied"
+	filedState   = "filed"
+)
 
 var complaintIndicators = []Indicator{
 	{Complaints, "投诉办理", "complaints", Rule{
-		"此刻未答复的投诉，按办理环节分列，账龄从提出之时算到此刻；逾期指时钟已经走完的。FILED、REPLIED、REOPENED 为期间内提出、答复、重新办理的件数，用时为从提出到答复。",
-		"Complaints not answered at this moment, by stage, aged from filing; overdue are those whose clock ran out. FILED, REPLIED and REOPENED are those of the days asked about, the times from filing to reply.",
+		"此刻未答复的投诉，按办理环节分列，账龄从提出之时算到此刻；逾期指时钟已经走完的。FILED、REPLIED、REPLIED_LATE、REOPENED 为期间内提出、答复、逾期答复、重新办理的件数，用时为从提出到答复。",
+		"Complaints not answered at this moment, by stage, aged from filing; overdue are those whose clock ran out. FILED, REPLIED, REPLIED_LATE and REOPENED are those of the days asked about, the times from filing to reply.",
 		"《社会救助法》第六十八条；《信访工作条例》的期限"}, marked, func(v View) Figure {
 		open, late := v.standingIn(lComplaints, v.Now), v.standingIn(lOverdue, v.Now)
 		f := Figure{Indicator: Complaints, Count: open.count, Of: v.count("complaint.filed"), Overdue: late.count, Times: v.times(cReplied),
 			OldestSeconds: v.age(open.oldest), Parts: open.parts}
 		f.Parts = append(f.Parts, some("FILED", v.count("complaint.filed"))...)
 		f.Parts = append(f.Parts, some("REPLIED", v.count("complaint.replied"))...)
+		f.Parts = append(f.Parts, some("REPLIED_LATE", v.count("complaint.late"))...)
 		f.Parts = append(f.Parts, some("REOPENED", v.count("complaint.reopened"))...)
 		return f
 	}},
@@ -54,6 +58,9 @@ var complaintRules = []rule{
 		was := s.m.Words["state"]
 		s.word("state", state)
 		s.close(lComplaints, "1")
+		if was == filedState || state == repliedState {
+			s.close(lOverdue, "1") // that clock is met; another begins, or none
+		}
 		if state != repliedState {
 			s.open(lComplaints, "1", state, s.filed())
 		}
@@ -62,9 +69,12 @@ var complaintRules = []rule{
 			s.count(s.today(), "complaint.filed", "")
 			s.mark(Complaints, s.today(), "FILED", Case{})
 		case state == repliedState:
+			if late, _ := s.Facts["late"].(bool); late {
+				s.count(s.today(), "complaint.late", "")
+				s.mark(Complaints, s.today(), "REPLIED_LATE", Case{})
+			}
 			s.count(s.today(), "complaint.replied", "")
 			s.spread(s.today(), cReplied, s.At.Sub(s.filed()))
-			s.close(lOverdue, "1")
 		case was == repliedState:
 			s.count(s.today(), "complaint.reopened", "")
 			s.mark(Complaints, s.today(), "REOPENED", Case{})

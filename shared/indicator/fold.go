@@ -92,6 +92,13 @@ type doc struct {
 func (f *Folder) Fold(ctx context.Context) (folded int, err error) {
 	f.one.Lock()
 	defer f.one.Unlock()
+	if folded, err = f.fold(ctx); ctx.Err() != nil {
+		return folded, nil // whatever was under way wrote everything or nothing
+	}
+	return folded, err
+}
+
+func (f *Folder) fold(ctx context.Context) (folded int, err error) {
 	if err := f.reread(ctx); err != nil {
 		return 0, err
 	}
@@ -105,8 +112,6 @@ func (f *Folder) Fold(ctx context.Context) (folded int, err error) {
 			if err != nil {
 				moved, again := f.moved(ctx)
 				switch {
-				case ctx.Err() != nil:
-					return folded, nil
 				case again != nil:
 					return folded, errors.Join(err, again)
 				case !moved:

@@ -109,7 +109,7 @@ func TestIncrementalIsRebuild(t *testing.T) {
 		}
 		// Grown piece by piece, each time by a fold that remembers nothing.
 		for n := 0; n < len(whole.entries); {
-			n = min(len(whole.entries), n+rapid.IntRange(1, 40).Draw(r, "step"))
+			n = min(len(whole.entries), n+rapid.IntRange(4, 60).Draw(r, "step"))
 			d.log.entries = whole.entries[:n]
 			d.fold()
 		}
