@@ -26,6 +26,7 @@ func commands() []command {
 	return []command{
 		{"up", "start the whole system on this machine 在本机启动整个系统", up},
 		{"status", "show what is owed, on its way, late, held or stopped 查看运行状况", status},
+		{"report", "show figures of supervision, and draw how long people wait 查看监督指标", figures},
 		{"redrive", "send dead letters again 重新投递死信", sendAgain},
 		{"demo", "play one emergency case against a running system 演示一次急难救助", play},
 		{"preflight", "find what is in the way of a deploy 部署前检查", preflight},

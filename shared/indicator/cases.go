@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -53,7 +54,7 @@ const MostCases = 200
 
 // mostRead bounds what one page looks at: it may then be shorter than asked for,
 // even empty, and has a mark all the same.
-const mostRead = 2000
+const mostRead = 1000
 
 // place is one partition that lists cases, of the table or of an index.
 type place struct {
@@ -178,6 +179,16 @@ func (r Reader) between(d civil.DivisionCode, on civil.Day) []civil.DivisionCode
 // openLists are the lists in which the open cases of an indicator stand.
 var openLists = map[ID][]string{Undecided: {lUndecided}, Explanation: {lExplanation}, Holds: {lHolds}, UnknownPayments: {lUnknown},
 	Coverage: {lUnmet}, Complaints: {lComplaints}}
+
+// listed reports whether the cases in a list can be asked for.
+func listed(list string) bool {
+	for _, lists := range openLists {
+		if slices.Contains(lists, list) {
+			return true
+		}
+	}
+	return false
+}
 
 // CanBeOpen reports whether an indicator has cases that stand open now.
 func CanBeOpen(id ID) bool { return len(openLists[id]) > 0 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"pgregory.net/rapid"
 
 	"github.com/doudi-aid/doudi/shared/application"
@@ -470,8 +471,16 @@ func TestSketch(t *testing.T) {
 		if string(read.bytes()) != string(whole.bytes()) {
 			r.Fatalf("merged %x, whole %x", read.bytes(), whole.bytes())
 		}
+		h := hdrhistogram.New(1, int64(longest/time.Second), digits)
 		for i, s := range times {
 			times[i] = min(max(s, 0), int64(longest/time.Second))
+			if err := h.RecordValue(times[i]); err != nil {
+				r.Fatal(err)
+			}
+		}
+		want := Times{int64(len(times)), h.ValueAtPercentile(50), h.ValueAtPercentile(90), h.ValueAtPercentile(99)}
+		if got := whole.times(); *got != want {
+			r.Fatalf("%+v, a histogram has %+v", *got, want)
 		}
 		slices.Sort(times)
 		got := whole.times()

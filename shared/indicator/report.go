@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -296,30 +297,37 @@ func (r Reader) opened(ctx context.Context, d civil.DivisionCode, programmes []s
 }
 
 // officers are the rows of each member of staff who did anything there, on the
-// days on which they did it. Above the county they are the sums over counties.
+// days on which they did it: the sums over the townships.
 func (r Reader) officers(ctx context.Context, q Question, programmes []string, now time.Time) ([]Row, error) {
+	var mu sync.Mutex
 	cells := map[string]*cell{}
-	for _, d := range r.keeping(q.Division, q.To) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, d := range r.Tree.Below(q.Division, q.To) {
 		for _, p := range programmes {
 			for _, s := range spans(q.From, q.To) {
-				query := table.Query{PK: officerPK(d, p), From: s[0], To: s[1] + "#\U0010FFFF"}
-				err := r.each(ctx, query, func(item table.Item) error {
-					parts := strings.SplitN(item.Key.SK, "#", 3)
-					c, err := decodeCell(item.Body)
-					if err != nil || len(parts) != 3 {
-						return err
-					}
-					id := parts[2]
-					if cells[id] == nil {
-						cells[id] = newCell()
-					}
-					return cells[id].merge(c)
+				group.Go(func() error {
+					query := table.Query{PK: officerPK(d, p), From: s[0], To: s[1] + "#\U0010FFFF"}
+					return r.each(ctx, query, func(item table.Item) error {
+						c, err := decodeCell(item.Body)
+						parts := strings.SplitN(item.Key.SK, "#", 3)
+						if err != nil || len(parts) != 3 {
+							return err
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						id := parts[2]
+						if cells[id] == nil {
+							cells[id] = newCell()
+						}
+						return cells[id].merge(c)
+					})
 				})
-				if err != nil {
-					return nil, err
-				}
 			}
 		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	var rows []Row
 	for id, c := range cells {
@@ -328,19 +336,6 @@ func (r Reader) officers(ctx context.Context, q Question, programmes []string, n
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Key, b.Key) })
 	return rows, nil
-}
-
-// keeping are the divisions that together keep the work of everybody in d: d
-// itself from the county down, else the counties in it.
-func (r Reader) keeping(d civil.DivisionCode, on civil.Day) []civil.DivisionCode {
-	if d.Level() >= civil.CountyLevel {
-		return []civil.DivisionCode{d}
-	}
-	var list []civil.DivisionCode
-	for _, c := range r.Tree.Children(d, on) {
-		list = append(list, r.keeping(c.Code, on)...)
-	}
-	return list
 }
 
 // ofOfficers are the indicators that say something about one member of staff.

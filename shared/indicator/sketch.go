@@ -24,7 +24,7 @@ const (
 // merged without loss: its buckets are those of an HDR histogram, the same for
 // all, each keeps a whole number, and merging adds them. So the merge of the
 // districts' sketches is the city's, bit for bit, in any order. It keeps only the
-// buckets that hold something, and becomes a histogram when it is asked.
+// buckets that hold something.
 type spread struct {
 	raw  []byte // encoded; nil when it has moved on
 	list []bucket
@@ -124,19 +124,6 @@ func (s *spread) bytes() []byte {
 	return s.raw
 }
 
-// histogram is s to ask percentiles of.
-func (s *spread) histogram() (*hdrhistogram.Histogram, error) {
-	if err := s.opened(); err != nil {
-		return nil, err
-	}
-	counts := make([]int64, len(bounds()))
-	for _, b := range s.list {
-		counts[b.at] = b.n
-	}
-	return hdrhistogram.Import(&hdrhistogram.Snapshot{LowestTrackableValue: 1, HighestTrackableValue: int64(longest / time.Second),
-		SignificantFigures: digits, Counts: counts, IntegerToDoubleConversionRatio: 1}), nil
-}
-
 // total is how many times are in s.
 func (s *spread) total() (sum int64) {
 	if s == nil || s.opened() != nil {
@@ -148,18 +135,25 @@ func (s *spread) total() (sum int64) {
 	return sum
 }
 
-// times are s's percentiles; nil when nothing was measured.
+// times are s's percentiles; nil when nothing was measured. Each is the last time
+// of the bucket in which its rank lies, as an HDR histogram has it; a test holds
+// the two to each other. Making a histogram for every figure of a long report
+// would take most of the report's time.
 func (s *spread) times() *Times {
 	total := s.total()
 	if total == 0 {
 		return nil
 	}
-	h, err := s.histogram()
-	if err != nil {
-		return nil
+	at := func(percent int64) int64 {
+		rank, sum := max((percent*total+50)/100, 1), int64(0)
+		for _, b := range s.list {
+			if sum += b.n; sum >= rank {
+				return bounds()[b.at]
+			}
+		}
+		return 0
 	}
-	q := h.ValueAtPercentilesSlice([]float64{50, 90, 99})
-	return &Times{Count: total, P50: q[0], P90: q[1], P99: q[2]}
+	return &Times{Count: total, P50: at(50), P90: at(90), P99: at(99)}
 }
 
 // steps are the cumulated shares at the upper end of each bucket that holds

@@ -86,16 +86,14 @@ func (s *step) spread(on, name string, d time.Duration) {
 	s.inCells(on, func(c *cell) error { return c.spread(name).add(d) })
 }
 
-// officer changes what a member of staff did in the case's township and the
-// division above it, on a day; nobody is nobody.
+// officer changes what a member of staff did in the case's township, on a day;
+// nobody is nobody.
 func (s *step) officer(id, on string, do func(*cell) error) {
 	if id == "" {
 		return
 	}
-	for _, d := range s.m.Path[:min(len(s.m.Path), officerLevels)] {
-		for _, sk := range []string{officerSK(daySK(on), id), officerSK(monthSK(on), id)} {
-			s.moves = append(s.moves, move{key: table.Key{PK: officerPK(d, s.m.Programme), SK: sk}, cell: do})
-		}
+	for _, sk := range []string{officerSK(daySK(on), id), officerSK(monthSK(on), id)} {
+		s.moves = append(s.moves, move{key: table.Key{PK: officerPK(s.m.township(), s.m.Programme), SK: sk}, cell: do})
 	}
 }
 
@@ -203,7 +201,7 @@ func (s *step) rest(list string, asleep bool) {
 }
 
 // stand changes the lists of every division of the case, and where the case is
-// found in them.
+// found in those of which the cases can be asked for.
 func (s *step) stand(list, id, code string, at time.Time, n int64) {
 	for _, d := range s.m.Path {
 		s.moves = append(s.moves, move{
@@ -211,6 +209,9 @@ func (s *step) stand(list, id, code string, at time.Time, n int64) {
 			standing: func(o *standing) error { return o.add(at, n) },
 			fresh:    func() *standing { return &standing{list: list, code: code} },
 		})
+	}
+	if !listed(list) {
+		return
 	}
 	of := s.about(Case{Indicator: ID(list), Code: code, At: at, Township: s.m.township(), Programme: s.m.Programme, Day: s.m.Day})
 	m := move{key: table.Key{PK: matterPK(s.m.Noun, s.m.ID), SK: "OPEN#" + list + "#" + id}, body: func() ([]byte, error) { return encodeCase(of) }}

@@ -35,10 +35,6 @@ var prefix = root + strconv.Itoa(Generation) + "#"
 // below a division.
 const above = "#BELOW"
 
-// officerLevels is in how many divisions of a case's path the work of a member of
-// staff is counted: the township and the one above it.
-const officerLevels = 2
-
 const applicationNoun = application.Noun
 
 func positionKey() table.Key { return table.Key{PK: prefix + "FOLD", SK: "POSITION"} }

@@ -28,6 +28,7 @@ type options struct {
 	dir     string // for data; removed by whoever made it
 	lasting time.Duration
 	stored  int
+	cases   int
 }
 
 func parts() []part {
@@ -36,6 +37,7 @@ func parts() []part {
 		{"apply", "applications over HTTP against a bare transaction of the same items", applies},
 		{"models", "an approval with every inspection model against one with none", inspections},
 		{"starts", "size and start of each shipped function against a bare handler over DynamoDB", starts},
+		{"indicators", "folding a city's year into figures, and its report", figures},
 		{"up", "memory at rest and time from start to ready", ups},
 	}
 }
@@ -54,6 +56,7 @@ func run(ctx context.Context, args []string) error {
 	o := options{}
 	f.DurationVar(&o.lasting, "lasting", 15*time.Second, "how long each measurement lasts")
 	f.IntVar(&o.stored, "stored", 1_000_000, "applications stored before the second lifecycle measurement")
+	f.IntVar(&o.cases, "cases", 100_000, "cases of the year that indicators are folded from, and a tenth of them before")
 	only := f.String("only", "", "comma-separated parts; empty for all")
 	f.StringVar(&o.dir, "dir", "", "directory for data, on the disk to be measured; empty for a temporary one")
 	profile := f.String("cpuprofile", "", "file to write a CPU profile to")
