@@ -7,8 +7,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -57,7 +60,46 @@ func models(in string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(in, model.PackName), raw, 0o644)
+	page, err := document("docs/models.md", set)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(in, model.PackName), raw, 0o644), os.WriteFile("docs/models.md", page, 0o644))
+}
+
+// mark is where the part of the page begins that is made from the files.
+const mark = "<!-- made from shared/inspection/model/data by make rules; do not edit below -->\n"
+
+// document is the page with its second half made anew.
+func document(name string, set *model.Set) ([]byte, error) {
+	page, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	head, _, ok := strings.Cut(string(page), mark)
+	if !ok {
+		return nil, fmt.Errorf("%s: no mark", name)
+	}
+	var b strings.Builder
+	b.WriteString(head + mark + "\n## 现有模型 The models\n\n| 模型 model | 效果 effect | 责任岗位 owner | 期限 hours |\n|---|---|---|---|\n")
+	for _, m := range set.All() {
+		fmt.Fprintf(&b, "| [%s](#%s) %s | %s %s | %s | %d |\n", m.ID, m.ID, m.Title.Zh, m.Effect.Label(), m.Effect, m.Owner, m.Hours)
+	}
+	for _, m := range set.All() {
+		fmt.Fprintf(&b, "\n### %s\n\n**%s** %s。自 %s 起 in force。\n\n- 找什么 looks for：%s %s\n- 依据 source：%s\n", m.ID, m.Title.Zh, m.Title.En, m.FirstDay,
+			m.LooksFor.Zh, m.LooksFor.En, m.Source)
+		if m.Effect == model.Hold {
+			fmt.Fprintf(&b, "- 暂缓代码 hold code：`%s`\n", m.Code())
+		}
+		for _, name := range slices.Sorted(maps.Keys(m.Figures)) {
+			fmt.Fprintf(&b, "- 数字 figure：`%s` = %d（%s）\n", name, m.Figures[name].Value, m.Figures[name].Source)
+		}
+		for _, name := range slices.Sorted(maps.Keys(m.Lists)) {
+			fmt.Fprintf(&b, "- 范围 list：`%s` = %s\n", name, strings.Join(m.Lists[name], "、"))
+		}
+		fmt.Fprintf(&b, "- 怎么看 reading it：%s %s\n", m.Precision.Zh, m.Precision.En)
+	}
+	return []byte(b.String()), nil
 }
 
 // complaints writes the rules of complaints.
