@@ -56,6 +56,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/policy/...",
 		"shared/rail",
 		"shared/reading",
+		"shared/recovery",
 		"shared/reconciliation",
 		"shared/staff/...",
 		"shared/verification",

@@ -86,7 +86,7 @@ func (d Deps) deciders(ctx context.Context, id string) ([]string, error) {
 	}
 	ids := []string{}
 	for _, e := range events {
-		decision := e.Noun == application.Noun && slices.Contains([]string{"proposed", "approved", "released", "refused"}, e.Kind)
+		decision := e.Noun == application.Noun && slices.Contains([]string{"proposed", "approved", "released", "refused", "recovery_opened", "recovery_heard", "recovery_decided"}, e.Kind)
 		if decision && e.Actor.Kind == event.Staff && !slices.Contains(ids, e.Actor.ID) {
 			ids = append(ids, e.Actor.ID)
 		}

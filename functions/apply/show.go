@@ -103,6 +103,9 @@ type Status struct {
 	Papers   []DocumentOut `json:"documents"`
 	Amounts  *AmountOut    `json:"amount,omitempty"`
 	Refusal  *RefusalOut   `json:"refusal,omitempty"`
+	// Recovery is where a case about money that was wrongly paid stands, in its
+	// newest step; none when there is no such case.
+	Recovery *RecoveryOut  `json:"recovery,omitempty"`
 	Appeals  []AppealOut   `json:"appeals"`
 	Receipts []ReceiptOut  `json:"receipts"`
 	Timeline []card.Moment `json:"timeline"`
@@ -167,6 +170,21 @@ type RefusalOut struct {
 	Article string `json:"article"`
 	Remedy  string `json:"remedy"`
 	At      string `json:"at"`
+}
+
+// RecoveryOut is one step of a case about money that was wrongly paid: what is
+// asked of the person, why, by which article, and how to object (Law art. 46–48, 76).
+type RecoveryOut struct {
+	State      string    `json:"state"`
+	Label      string    `json:"label"`
+	Words      string    `json:"words"` // what was found, or the reasons of the decision
+	HearBy     string    `json:"hear_by,omitempty"`
+	AmountFen  money.Fen `json:"amount_fen,omitempty"`
+	PenaltyFen money.Fen `json:"penalty_fen,omitempty"`
+	Due        string    `json:"due,omitempty"`
+	Article    string    `json:"article,omitempty"`
+	Remedy     string    `json:"remedy,omitempty"`
+	At         string    `json:"at"`
 }
 
 // AppealOut is an objection, and the answer once there is one.
@@ -297,12 +315,18 @@ func (d Deps) showEvents(ctx context.Context, a application.Application, s *Stat
 	}
 	s.Timeline = card.Timeline(events, calendar.Zone)
 	for _, e := range events {
-		if e.Noun != application.Noun || e.Kind != "refused" && e.Facts.Text("result") == "" {
+		recovery := e.Noun == application.Noun && slices.Contains(recoverySteps, e.Kind)
+		if e.Noun != application.Noun || e.Kind != "refused" && e.Facts.Text("result") == "" && !recovery {
 			continue
 		}
 		words, err := application.OpenNote(ctx, d.Box, e)
 		if err != nil {
 			return err
+		}
+		if recovery {
+			s.Recovery = &RecoveryOut{e.Facts.Text("state"), card.Words(e), words.Reveal(), e.Facts.Text("hear_by"), e.Facts.Fen("amount_fen"),
+				e.Facts.Fen("penalty_fen"), e.Facts.Text("due"), e.Facts.Text("article"), e.Facts.Text("remedy"), clock(e.At)}
+			continue
 		}
 		if e.Kind != "refused" {
 			s.answer(e, words)
@@ -312,6 +336,10 @@ func (d Deps) showEvents(ctx context.Context, a application.Application, s *Stat
 	}
 	return nil
 }
+
+// recoverySteps are the steps of a case about money that was wrongly paid which
+// change what the person must know or may do.
+var recoverySteps = []string{"recovery_opened", "recovery_decided", "recovery_dismissed", "recovery_waived", "recovery_revoked"}
 
 // answer fills in the answer that e gave to an objection.
 func (s *Status) answer(e event.Event, words redact.Text) {

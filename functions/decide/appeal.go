@@ -71,7 +71,7 @@ func answerAppeal(ctx context.Context, d Deps, call httpapi.Call[Answering]) (ht
 }
 
 // decisions are the events of those who had part in a decision.
-var decisions = []string{"proposed", "approved", "released", "refused"}
+var decisions = []string{"proposed", "approved", "released", "refused", "recovery_opened", "recovery_heard", "recovery_decided"}
 
 // decided names everybody who had part in a decision on a, by person and account:
 // none of them answers an appeal against it. It is read at every try, so that

@@ -94,7 +94,8 @@ func (k desk) stopped(action staff.Action) error {
 
 // fresh lists what needs a recent sign-in: the steps after which money may leave.
 var fresh = []staff.Action{staff.Approve, staff.ApprovePayee, staff.ConfirmCash, staff.ApproveThaw, staff.ApproveEnvelope,
-	staff.AskLift, staff.LiftBrake, staff.AgreeReveal, staff.ReleaseBatch}
+	staff.AskLift, staff.LiftBrake, staff.AgreeReveal, staff.ReleaseBatch,
+	staff.DecideRecovery, staff.ApproveWaiver}
 
 // recent is an error when action needs a more recent sign-in than signedIn.
 func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {

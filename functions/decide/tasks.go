@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/envelope"
@@ -19,6 +20,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/order"
 	"github.com/doudi-aid/doudi/shared/reading"
+	"github.com/doudi-aid/doudi/shared/recovery"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -79,7 +81,12 @@ var steps = map[staff.Action]string{
 	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
 	staff.AgreeReveal: "决定是否同意查看完整个人信息", staff.ReviewReveal: "复核查看完整个人信息有无必要",
 	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", staff.AnswerAppeal: "答复异议", staff.Call: "打电话告知本人",
+	staff.HearPerson: "听取本人陈述", staff.DecideRecovery: "决定是否追回", staff.BookRepayment: "登记归还的款项", staff.ApproveWaiver: "同意豁免其余款项",
 }
+
+// recoverySteps are what is to be done with a recovery, by where it stands.
+var recoverySteps = map[recovery.State]staff.Action{recovery.Opened: staff.HearPerson, recovery.Heard: staff.DecideRecovery,
+	recovery.Decided: staff.BookRepayment, recovery.Waiving: staff.ApproveWaiver}
 
 // verifying is nobody's action at this desk.
 const verifying staff.Action = "verify"
@@ -343,6 +350,20 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		t.Deadline = span(r.Asked.At, r.Due(), now)
 		a, err := application.Get(ctx, d.Table, r.Application)
 		return d.about(t, who, a, step, r.Division, r.Earlier(), now), err == nil, err
+	case recovery.Is(item.Key):
+		r, err := recovery.Decode(item)
+		if err != nil {
+			return t, false, err
+		}
+		due, _ := r.Due()
+		t.Kind, t.ID, t.State, t.StateLabel = "recovery", r.ID, string(r.State), r.State.Label()
+		t.Deadline = span(r.Since, due, now)
+		step, earlier := recoverySteps[r.State], brake.Names(r.Hands()...)
+		if r.State == recovery.Waiving {
+			earlier = brake.Names(r.Waiver.By)
+		}
+		a, err := application.Get(ctx, d.Table, r.Application)
+		return d.about(t, who, a, step, r.Division, earlier, now), err == nil, err
 	case envelope.Is(item.Key):
 		e, err := envelope.Decode(item)
 		if err != nil {

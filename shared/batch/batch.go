@@ -263,7 +263,7 @@ func (b Batch) Unwritable(at time.Time) (Batch, error) {
 	if b.State != Sealing {
 		return b, ErrState
 	}
-	b.Taking = &Taking{Digest: NeverSent, Code: NeverSent}
+	b.Taking = &Taking{Digest: Digest([]byte(NeverSent)), Code: NeverSent}
 	return b.to(Rejecting, at, at), nil
 }
 

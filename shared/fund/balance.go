@@ -31,7 +31,7 @@ func Fold(entries []Entry) (Balances, error) {
 	for _, a := range Accounts() {
 		b.Accounts[a] = 0
 	}
-	by := map[string]Entry{}
+	by, back := map[string]Entry{}, map[string]money.Fen{}
 	for _, e := range entries {
 		if _, twice := by[e.Cause]; twice {
 			return b, ErrIncoherent.Because(fmt.Errorf("%s twice", e.Cause))
@@ -64,6 +64,12 @@ func Fold(entries []Entry) (Balances, error) {
 		if !answers(asked, e) {
 			return b, ErrIncoherent.Because(fmt.Errorf("%s does not fit %s", e.Cause, e.Answers))
 		}
+		if e.Kind == CameBack || e.Kind == GaveBack {
+			var err error
+			if back[e.Answers], err = back[e.Answers].Sub(e.leg(Returned)); err != nil || back[e.Answers] > asked.leg(Paid) {
+				return b, ErrIncoherent.Because(fmt.Errorf("more came back for %s than was paid", e.Answers))
+			}
+		}
 	}
 	for _, a := range []Account{Available, Reserved, Paid} {
 		if b.Accounts[a] < 0 {
@@ -83,6 +89,8 @@ func answers(asked, e Entry) bool {
 		return asked.Kind == Reservation && e.leg(Reserved) == -asked.leg(Reserved)
 	case CameBack:
 		return (asked.Kind == Posted || asked.Kind == PostedLate) && e.leg(Returned) == -asked.leg(Paid)
+	case GaveBack:
+		return (asked.Kind == Posted || asked.Kind == PostedLate) && e.leg(Returned) < 0 && -e.leg(Returned) <= asked.leg(Paid)
 	case PostedLate:
 		return asked.Kind == Voided && e.leg(Paid) <= asked.leg(Available)
 	default:

@@ -42,6 +42,7 @@ const (
 	Posted       Kind = "posted"       // 支付 proven
 	Voided       Kind = "voided"       // 释放: proven not paid
 	CameBack     Kind = "returned"     // 退票: paid and sent back
+	GaveBack     Kind = "gave_back"    // 追回: paid, and given back by the person, perhaps in part
 	PostedLate   Kind = "posted_late"  // paid after all, when the reservation was already voided
 )
 
@@ -89,6 +90,7 @@ const (
 	stepResolve = "resolve"
 	stepReturn  = "return"
 	stepLate    = "late"
+	stepBack    = "back" // and the number of the credit
 )
 
 // move is the pair that books e: counters guarded by floors, and the entry

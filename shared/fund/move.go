@@ -99,6 +99,22 @@ func Return(id ID, c Claim, paid money.Fen, by event.Actor, evidence string, at 
 		Legs: []Leg{{Returned, -paid}, {Available, paid}}, By: []event.Actor{by}, Document: evidence, At: at})
 }
 
+// Recover books that a person gave fen of a paid amount back. Credit is the bank's
+// number of it, so that no credit is booked twice for one claim; that all of them
+// together are no more than was paid, whoever keeps the case must know, and Fold
+// proves.
+func Recover(id ID, c Claim, credit string, fen money.Fen, by event.Actor, evidence string, at time.Time) ([]table.Write, error) {
+	if !fen.Payable() || credit == "" {
+		return nil, ErrAmount
+	}
+	after := stepResolve
+	if c.Late {
+		after = stepLate
+	}
+	return answer(id, c, stepBack+"#"+credit, after, Entry{Kind: GaveBack,
+		Legs: []Leg{{Returned, -fen}, {Available, fen}}, By: []event.Actor{by}, Document: evidence, At: at})
+}
+
 // PostLate books money that reached the payee although the bank had said it
 // would not, after the reservation was voided.
 func PostLate(id ID, c Claim, paid money.Fen, by event.Actor, evidence string, at time.Time) ([]table.Write, error) {

@@ -38,13 +38,17 @@ const (
 	FiledForYou   Kind = "filed_for_you"  // 有人以您的名义提出申请
 	Confirm       Kind = "confirm"        // 请本人确认收款
 	Upheld        Kind = "appeal_upheld"  // 异议已答复：维持原决定
-	Reopened      Kind = "reopened"       // 异议成立：重新办理
-	Revealed      Kind = "revealed"       // 经两人同意查看完整个人信息
+	// Money that was wrongly paid (追回).
+	RecoveryOpened  Kind = "recovery_opened"  // 请本人陈述意见
+	RecoveryDecided Kind = "recovery_decided" // 已作出追回决定
+	RecoveryClosed  Kind = "recovery_closed"  // 追回事项已了结
+	Reopened        Kind = "reopened"         // 异议成立：重新办理
+	Revealed        Kind = "revealed"         // 经两人同意查看完整个人信息
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened, Revealed}
+	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened, Revealed, RecoveryOpened, RecoveryDecided, RecoveryClosed}
 }
 
 // Channel is a way to reach a person.

@@ -44,6 +44,15 @@ func (n Notice) Words() Words {
 	case Revealed:
 		w.Title, w.Hint = "信息查看", "谁看、为什么可在此查看"
 		w.Text = "因办理需要，经两名工作人员同意，将查看您申请中的完整个人信息。哪个单位、为什么看，请在小程序查看，也可拨打12345。"
+	case RecoveryOpened:
+		w.Title, w.Hint = "请您陈述", "您可以说明情况、提交材料"
+		w.Text = "我们在核实一笔已经发放的救助金。作出任何决定之前，请您说明情况；原因和期限请在小程序查看，也可拨打12345。"
+	case RecoveryDecided:
+		w.Title, w.Hint, w.Amount = "追回决定", "理由和救济途径见详情", "¥"+n.Facts.Fen("amount_fen").Yuan()
+		w.Text = fmt.Sprintf("已作出书面决定，请归还救助金%s，可以商量分期。理由以及申请复议、提起诉讼的办法请在小程序查看，也可拨打12345。", w.Amount)
+	case RecoveryClosed:
+		w.Title, w.Hint = "已经了结", "结果请在小程序查看"
+		w.Text = "关于一笔已发放救助金的核实事项已经了结。结果请在小程序查看，也可拨打12345。"
 	case FiledForYou:
 		w.Title, w.Hint = "代为申请", "如不知情请告诉我们"
 		w.Text = "有人代您提出了临时救助申请。如果您不知情，请在小程序点“不是我”，或拨打12345。"

@@ -86,6 +86,14 @@ const (
 	ProposeBatch    Action = "propose_batch"
 	ReleaseBatch    Action = "release_batch"
 	CancelBatch     Action = "cancel_batch"
+	OpenRecovery    Action = "open_recovery"
+	HearPerson      Action = "hear_person"
+	DecideRecovery  Action = "decide_recovery"
+	AgreePlan       Action = "agree_plan"
+	BookRepayment   Action = "book_repayment"
+	AskWaiver       Action = "ask_waiver"
+	ApproveWaiver   Action = "approve_waiver"
+	RevokeRecovery  Action = "revoke_recovery"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -169,6 +177,14 @@ var groups = map[Action][]Group{
 	ProposeBatch:    {Act},
 	ReleaseBatch:    {Act, SecondStep},
 	CancelBatch:     {Act},
+	OpenRecovery:    {Act, OnApplication, OnPayment},
+	HearPerson:      {Act, OnApplication, OnPayment},
+	DecideRecovery:  {Act, OnApplication, OnPayment, SecondStep},
+	AgreePlan:       {Act, OnApplication, OnPayment},
+	BookRepayment:   {Act, OnApplication, OnPayment},
+	AskWaiver:       {Act, OnApplication, OnPayment},
+	ApproveWaiver:   {Act, OnApplication, OnPayment, SecondStep},
+	RevokeRecovery:  {Act, OnApplication, OnPayment, SecondStep},
 }
 
 // Actions lists every action, by name.

@@ -1,0 +1,493 @@
+package recovery_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fund"
+	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/payout/payouttest"
+	"github.com/doudi-aid/doudi/shared/recovery"
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+var (
+	at      = payouttest.Start.Add(48 * time.Hour)
+	clerk   = event.Actor{Kind: event.Staff, ID: "clerk-2", Person: "b1.clerk2"}
+	chief   = event.Actor{Kind: event.Staff, ID: "chief-1", Person: "b1.chief"}
+	other   = event.Actor{Kind: event.Staff, ID: "chief-2", Person: "b1.chief2"}
+	machine = event.Actor{Kind: event.System, ID: "inspection"}
+	paper   = strings.Repeat("a", 64)
+	summer  = civil.Date(2026, time.August, 1)
+)
+
+const paid = payouttest.Amount
+
+// paidOut is a room whose money was paid.
+func paidOut(t testing.TB) (*payouttest.Room, payout.Payout) {
+	t.Helper()
+	r := payouttest.New(t, payouttest.NewFate(nil))
+	p := r.Payout()
+	for _, in := range []func(payout.Payout) payout.Input{
+		func(payout.Payout) payout.Input { return payout.Claim{Payee: "digest"} },
+		func(p payout.Payout) payout.Input {
+			c, _ := p.Current()
+			return payout.Answer{Said: payout.Said{Word: payout.Succeeded, Reference: c.Reference, AmountFen: paid, Payee: c.Payee, Evidence: "e"}}
+		},
+	} {
+		o, err := payout.Step(p, in(p), payouttest.Approver, at.Add(-time.Hour))
+		if err == nil {
+			err = payout.Commit(context.Background(), r.Store, o)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = o.Payout
+	}
+	return r, r.Payout()
+}
+
+func draft(reason recovery.Reason) recovery.Recovery {
+	return recovery.Recovery{ID: "r1", Reason: reason, Act: summer, Evidence: []string{paper}}
+}
+
+func opened(t testing.TB, reason recovery.Reason) recovery.Recovery {
+	t.Helper()
+	_, p := paidOut(t)
+	r, err := recovery.New(draft(reason), application.Application{ID: "app1", Township: "320402001000"}, p, nil, payouttest.Finance, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func heard(t testing.TB, reason recovery.Reason) recovery.Recovery {
+	t.Helper()
+	r, err := opened(t, reason).Hear(recovery.Stated, []string{paper}, clerk, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func decided(t testing.TB, amount money.Fen) recovery.Recovery {
+	t.Helper()
+	r, err := heard(t, recovery.Duplicate).Decide(amount, 0, at.Add(240*time.Hour), chief, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestOnlyAPersonOpensOne: R5, D01.
+func TestOnlyAPersonOpensOne(t *testing.T) {
+	t.Parallel()
+	_, p := paidOut(t)
+	a := application.Application{ID: "app1", Township: "320402001000"}
+	for name, c := range map[string]struct {
+		change func(*recovery.Recovery, *payout.Payout)
+		by     event.Actor
+		want   error
+	}{
+		"a machine":            {func(*recovery.Recovery, *payout.Payout) {}, machine, recovery.ErrMachine},
+		"the bank":             {func(*recovery.Recovery, *payout.Payout) {}, event.Actor{Kind: event.Provider, ID: "bank", Person: "x"}, recovery.ErrMachine},
+		"nobody known":         {func(*recovery.Recovery, *payout.Payout) {}, event.Actor{Kind: event.Staff, ID: "x"}, recovery.ErrMachine},
+		"not paid":             {func(_ *recovery.Recovery, p *payout.Payout) { p.State = payout.Failed }, clerk, recovery.ErrPaid},
+		"came back":            {func(_ *recovery.Recovery, p *payout.Payout) { p.State = payout.Returned }, clerk, recovery.ErrPaid},
+		"of another":           {func(_ *recovery.Recovery, p *payout.Payout) { p.Award.Application = "x" }, clerk, recovery.ErrPaid},
+		"no reason":            {func(r *recovery.Recovery, _ *payout.Payout) { r.Reason = "sorry" }, clerk, recovery.ErrState},
+		"no papers":            {func(r *recovery.Recovery, _ *payout.Payout) { r.Evidence = nil }, clerk, recovery.ErrState},
+		"papers that are none": {func(r *recovery.Recovery, _ *payout.Payout) { r.Evidence = []string{"x"} }, clerk, recovery.ErrState},
+		"no day":               {func(r *recovery.Recovery, _ *payout.Payout) { r.Act = civil.Day{} }, clerk, recovery.ErrState},
+	} {
+		d, q := draft(recovery.Duplicate), p
+		c.change(&d, &q)
+		if _, err := recovery.New(d, a, q, nil, c.by, at); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What earlier cases brought back cannot come back again.
+	before := recovery.Recovery{Award: "01", Claim: recovery.Claim{Number: 1}, BackFen: paid - 1}
+	r, err := recovery.New(draft(recovery.Duplicate), a, p, []recovery.Recovery{before}, clerk, at)
+	if err != nil || r.PaidFen != 1 {
+		t.Errorf("%d left, %v", r.PaidFen, err)
+	}
+	before.BackFen = paid
+	if _, err := recovery.New(draft(recovery.Duplicate), a, p, []recovery.Recovery{before}, clerk, at); !errors.Is(err, recovery.ErrPaid) {
+		t.Errorf("all of it came back: %v", err)
+	}
+}
+
+// TestNobodyIsDecidedOnUnheard: Law art. 46–48.
+func TestNobodyIsDecidedOnUnheard(t *testing.T) {
+	t.Parallel()
+	r := opened(t, recovery.Duplicate)
+	if _, err := r.Decide(1, 0, at.Add(time.Hour), chief, at); !errors.Is(err, recovery.ErrUnheard) {
+		t.Errorf("unheard: %v", err)
+	}
+	for name, c := range map[string]struct {
+		how     recovery.How
+		records []string
+		by      event.Actor
+		at      time.Time
+		want    error
+	}{
+		"silence too early":        {recovery.Silent, nil, clerk, at.Add(recovery.HearingTerm - time.Second), recovery.ErrEarly},
+		"silence in the end":       {recovery.Silent, nil, clerk, at.Add(recovery.HearingTerm), nil},
+		"a statement":              {recovery.Stated, []string{paper}, clerk, at, nil},
+		"heirs":                    {recovery.Heirs, []string{paper}, clerk, at, nil},
+		"a statement of nothing":   {recovery.Stated, nil, clerk, at, recovery.ErrUnheard},
+		"some other way":           {"guessed", []string{paper}, clerk, at, recovery.ErrUnheard},
+		"a machine that has heard": {recovery.Stated, []string{paper}, machine, at, recovery.ErrMachine},
+	} {
+		got, err := r.Hear(c.how, c.records, c.by, c.at)
+		if !errors.Is(err, c.want) || (err == nil) != (got.State == recovery.Heard) {
+			t.Errorf("%s: %s %v", name, got.State, err)
+		}
+	}
+	if _, err := heard(t, recovery.Duplicate).Hear(recovery.Stated, []string{paper}, clerk, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+}
+
+func TestWhoDecidesAndHowMuch(t *testing.T) {
+	t.Parallel()
+	later := at.Add(time.Hour)
+	for name, c := range map[string]struct {
+		reason          recovery.Reason
+		act             civil.Day
+		amount, penalty money.Fen
+		due             time.Time
+		by              event.Actor
+		want            error
+	}{
+		"all of it":                     {recovery.Duplicate, summer, paid, 0, later, chief, nil},
+		"nothing":                       {recovery.Duplicate, summer, 0, 0, time.Time{}, chief, nil},
+		"a fen more":                    {recovery.Duplicate, summer, paid + 1, 0, later, chief, recovery.ErrAmount},
+		"less than nothing":             {recovery.Duplicate, summer, -1, 0, later, chief, recovery.ErrAmount},
+		"due before it was decided":     {recovery.Duplicate, summer, 1, 0, at, chief, recovery.ErrAmount},
+		"who opened it":                 {recovery.Duplicate, summer, 1, 0, later, payouttest.Finance, recovery.ErrPerson},
+		"who heard":                     {recovery.Duplicate, summer, 1, 0, later, clerk, recovery.ErrPerson},
+		"who heard, by another account": {recovery.Duplicate, summer, 1, 0, later, event.Actor{Kind: event.Staff, ID: "z", Person: clerk.Person}, recovery.ErrPerson},
+		"a machine":                     {recovery.Duplicate, summer, 1, 0, later, machine, recovery.ErrMachine},
+		"penalty without fraud":         {recovery.Duplicate, summer, paid, 1, later, chief, recovery.ErrPenalty},
+		"fraud, twice under the Law":    {recovery.Fraud, summer, paid, 2 * paid, later, chief, nil},
+		"a fen above twice":             {recovery.Fraud, summer, paid, 2*paid + 1, later, chief, recovery.ErrPenalty},
+		"a little under the Law":        {recovery.Fraud, civil.Date(2026, time.July, 1), paid, 1, later, chief, nil},
+		"three times the day before":    {recovery.Fraud, civil.Date(2026, time.June, 30), paid, 3 * paid, later, chief, nil},
+		"four times the day before":     {recovery.Fraud, civil.Date(2026, time.June, 30), paid, 3*paid + 1, later, chief, recovery.ErrPenalty},
+		"less than once before":         {recovery.Fraud, civil.Date(2026, time.June, 30), paid, paid - 1, later, chief, recovery.ErrPenalty},
+		"none before, which may be":     {recovery.Fraud, civil.Date(2026, time.June, 30), paid, 0, later, chief, nil},
+		"before any law":                {recovery.Fraud, civil.Date(2010, time.June, 30), paid, paid, later, chief, recovery.ErrPenalty},
+		"less than nothing added":       {recovery.Fraud, summer, paid, -1, later, chief, recovery.ErrPenalty},
+		"a penalty on nothing":          {recovery.Fraud, summer, 0, 1, later, chief, recovery.ErrPenalty},
+	} {
+		r := heard(t, c.reason)
+		r.Act = c.act
+		got, err := r.Decide(c.amount, c.penalty, c.due, c.by, at)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		want := recovery.Decided
+		if c.amount == 0 {
+			want = recovery.Dismissed
+		}
+		if got.State != want || got.Decision.Article == "" || got.Left() != c.amount || (c.penalty > 0) != (got.Decision.Penalty != "") {
+			t.Errorf("%s: %s %+v", name, got.State, got.Decision)
+		}
+		if _, err := got.Decide(1, 0, later, other, at); !errors.Is(err, recovery.ErrState) {
+			t.Errorf("%s: decided twice: %v", name, err)
+		}
+	}
+	if recovery.Fraud.Article(summer) == recovery.Fraud.Article(civil.Date(2026, time.June, 30)) {
+		t.Error("the law of the day of the act does not show")
+	}
+	for _, r := range recovery.Reasons() {
+		if r.Label() == "" {
+			t.Errorf("%s has no Chinese name", r)
+		}
+	}
+}
+
+func TestInstalments(t *testing.T) {
+	t.Parallel()
+	r := decided(t, 1000)
+	day := func(n int) time.Time { return at.AddDate(0, 0, n) }
+	for name, plan := range map[string][]recovery.Instalment{
+		"none": nil, "too little": {{day(1), 999}}, "too much": {{day(1), 1001}}, "backwards": {{day(2), 500}, {day(1), 500}},
+		"in the past": {{at, 1000}}, "a negative one": {{day(1), 1500}, {day(2), -500}}, "too many": make([]recovery.Instalment, 61),
+		"an overflow": {{day(1), 1<<63 - 1}, {day(2), 1}},
+	} {
+		if _, err := r.Agree(plan, clerk, at); !errors.Is(err, recovery.ErrPlan) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := r.Agree([]recovery.Instalment{{day(1), 1000}}, machine, at); !errors.Is(err, recovery.ErrMachine) {
+		t.Error(err)
+	}
+	if _, err := heard(t, recovery.Duplicate).Agree(nil, clerk, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+	r, err := r.Agree([]recovery.Instalment{{day(1), 400}, {day(30), 600}}, clerk, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if due, ok := r.Due(); !ok || !due.Equal(day(1)) {
+		t.Error(due)
+	}
+	if r, err = r.Repay(400, "TK-0001", paper, chief, at); err != nil {
+		t.Fatal(err)
+	}
+	if due, ok := r.Due(); !ok || !due.Equal(day(30)) {
+		t.Error(due)
+	}
+}
+
+func TestLettingGoTakesTwo(t *testing.T) {
+	t.Parallel()
+	r := decided(t, 1000)
+	if _, err := r.Waive(other, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+	if _, err := r.AskWaiver(machine, at); !errors.Is(err, recovery.ErrMachine) {
+		t.Error(err)
+	}
+	w, err := r.AskWaiver(chief, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if due, ok := w.Due(); !ok || !due.After(at) {
+		t.Error(due)
+	}
+	if _, err := w.AskWaiver(other, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+	if _, err := w.Waive(chief, at); !errors.Is(err, recovery.ErrPerson) {
+		t.Errorf("one person waives: %v", err)
+	}
+	if done, err := w.Repay(1000, "TK-0001", paper, clerk, at); err != nil || done.State != recovery.Repaid { // money meanwhile
+		t.Errorf("%s %v", done.State, err)
+	}
+	done, err := w.Waive(other, at)
+	if err != nil || done.State != recovery.Waived || done.State.Open() {
+		t.Errorf("%s %v", done.State, err)
+	}
+	if _, err := done.Repay(1, "TK-0002", paper, clerk, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+	if _, ok := done.Due(); ok {
+		t.Error("somebody must still do something")
+	}
+}
+
+func TestADecisionThatDoesNotStand(t *testing.T) {
+	t.Parallel()
+	r := decided(t, 1000)
+	for name, by := range map[string]event.Actor{"who decided": chief, "who heard": clerk, "who opened": payouttest.Finance} {
+		if _, err := r.Revoke(by, at); !errors.Is(err, recovery.ErrPerson) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	got, err := r.Revoke(other, at)
+	if err != nil || got.State != recovery.Revoked {
+		t.Errorf("%s %v", got.State, err)
+	}
+	if _, err := got.Revoke(other, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+	if _, err := heard(t, recovery.Fraud).Revoke(other, at); !errors.Is(err, recovery.ErrState) {
+		t.Error(err)
+	}
+	for _, s := range recovery.States() {
+		if s.Label() == "" {
+			t.Errorf("%s has no Chinese name", s)
+		}
+	}
+}
+
+// TestNeverMoreThanWasDecided: whatever is paid back in whatever pieces.
+func TestNeverMoreThanWasDecided(t *testing.T) {
+	t.Parallel()
+	base := decided(t, 1000)
+	rapid.Check(t, func(rt *rapid.T) {
+		r, total := base, money.Fen(0)
+		for i := range rapid.IntRange(1, 12).Draw(rt, "credits") {
+			fen := money.Fen(rapid.Int64Range(-5, 600).Draw(rt, "fen"))
+			reference := "TK-" + string(rune('0'+i)) + rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "reference")
+			if rapid.IntRange(0, 4).Draw(rt, "again") == 0 && len(r.Back) > 0 {
+				reference = r.Back[0].Reference
+			}
+			next, err := r.Repay(fen, reference, paper, clerk, at)
+			if err != nil {
+				continue
+			}
+			total += fen
+			r = next
+		}
+		if total > 1000 || r.BackFen != total || r.Left() != 1000-total || (total == 1000) != (r.State == recovery.Repaid) {
+			rt.Fatalf("%d back, %s", total, r.State)
+		}
+		seen := map[string]bool{}
+		for _, b := range r.Back {
+			if seen[b.Reference] {
+				rt.Fatal("one credit twice")
+			}
+			seen[b.Reference] = true
+		}
+	})
+	if _, err := base.Repay(1, "!", paper, clerk, at); !errors.Is(err, recovery.ErrAmount) {
+		t.Error(err)
+	}
+	if _, err := base.Repay(1, "TK-1", "x", clerk, at); !errors.Is(err, recovery.ErrAmount) {
+		t.Error(err)
+	}
+	if _, err := base.Repay(1, "TK-1", paper, machine, at); !errors.Is(err, recovery.ErrMachine) {
+		t.Error(err)
+	}
+}
+
+func commit(t *testing.T, s table.Store, writes []table.Write, err error) error {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Transact(t.Context(), writes...)
+}
+
+// TestMoneyComesBackOnce: into the slice that paid, and the ledger stays whole.
+func TestMoneyComesBackOnce(t *testing.T) {
+	t.Parallel()
+	room, p := paidOut(t)
+	s := room.Store
+	r, err := recovery.New(draft(recovery.Duplicate), room.Head(), p, nil, payouttest.Finance, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, err := r.Begin(t.Context(), s, p, r.Event("opened", payouttest.Finance, at))
+	if err := commit(t, s, begin, err); err != nil {
+		t.Fatal(err)
+	}
+	second := r
+	second.ID = "r2"
+	if _, err := second.Begin(t.Context(), s, p, second.Event("opened", clerk, at)); !errors.Is(err, recovery.ErrOpen) {
+		t.Errorf("a second case about the same money: %v", err)
+	}
+	step := func(next recovery.Recovery, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = next
+		writes, err := r.Writes(r.Event("step", clerk, at))
+		if err := commit(t, s, writes, err); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(r.Hear(recovery.Stated, []string{paper}, clerk, at))
+	step(r.Decide(1000, 0, at.Add(time.Hour), chief, at))
+	before, err := fund.Read(t.Context(), s, room.Slice())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, fen := range []money.Fen{400, 600} {
+		next, err := r.Repay(fen, "TK-000"+string(rune('1'+i)), paper, payouttest.Finance, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes, err := next.Book(p, next.Event("repaid", payouttest.Finance, at))
+		if err := commit(t, s, writes, err); err != nil {
+			t.Fatal(err)
+		}
+		// The same again, by somebody whose screen is late or whose answer was lost.
+		failed, is := errors.AsType[*table.ConditionError](commit(t, s, writes, nil))
+		if !is || !errors.Is(next.Refusal(failed), recovery.ErrBooked) {
+			t.Errorf("booked twice: %v", failed)
+		}
+		r = next
+	}
+	after, err := fund.Read(t.Context(), s, room.Slice())
+	if err != nil || after.Balances.Of(fund.Available)-before.Balances.Of(fund.Available) != 1000 || after.Balances.Of(fund.Returned) != -1000 {
+		t.Errorf("%v %v", after.Balances, err)
+	}
+	if err := fund.Coherent(t.Context(), s, room.Slice()); err != nil {
+		t.Error(err)
+	}
+	stored, err := recovery.Get(t.Context(), s, "app1", "r1")
+	if err != nil || stored.State != recovery.Repaid || stored.BackFen != 1000 {
+		t.Errorf("%+v %v", stored.State, err)
+	}
+	if all, err := recovery.List(t.Context(), s, "app1"); err != nil || len(all) != 1 {
+		t.Errorf("%d cases, %v", len(all), err)
+	}
+	gone := p
+	gone.State = payout.Returned
+	if _, err := r.Book(gone, r.Event("x", clerk, at)); !errors.Is(err, recovery.ErrPaid) {
+		t.Errorf("what came back through the bank came back again: %v", err)
+	}
+	if r.Refusal(&table.ConditionError{}) != nil {
+		t.Error("a refusal of nothing")
+	}
+	// A dismissed case does not stand in the way of another.
+	if _, err := second.Begin(t.Context(), s, p, second.Event("opened", clerk, at)); !errors.Is(err, recovery.ErrOpen) {
+		t.Errorf("after it was repaid: %v", err)
+	}
+}
+
+func TestASecondCaseAfterTheFirstFell(t *testing.T) {
+	t.Parallel()
+	room, p := paidOut(t)
+	r, err := recovery.New(draft(recovery.Duplicate), room.Head(), p, nil, payouttest.Finance, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, err := r.Begin(t.Context(), room.Store, p, r.Event("opened", payouttest.Finance, at))
+	if err := commit(t, room.Store, begin, err); err != nil {
+		t.Fatal(err)
+	}
+	h, err := r.Hear(recovery.Stated, []string{paper}, clerk, at)
+	if err == nil {
+		h, err = h.Decide(0, 0, time.Time{}, chief, at)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Version = 2
+	writes, err := h.Writes(h.Event("dismissed", chief, at))
+	if err := commit(t, room.Store, writes, err); err != nil {
+		t.Fatal(err)
+	}
+	again := r
+	again.ID = "r2"
+	begin, err = again.Begin(t.Context(), room.Store, p, again.Event("opened", clerk, at))
+	if err := commit(t, room.Store, begin, err); err != nil {
+		t.Error(err)
+	}
+	if _, err := recovery.Get(t.Context(), room.Store, "app1", "none"); !errors.Is(err, recovery.ErrNotFound) {
+		t.Error(err)
+	}
+	for _, body := range []string{"{", `{"version":9}`} {
+		key := recovery.Key("app1", "damaged"+body)
+		if !recovery.Is(key) {
+			t.Error(key)
+		}
+		if err := room.Store.Transact(t.Context(), table.Put{Item: table.Item{Key: key, Version: 1, Body: []byte(body)}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := recovery.List(t.Context(), room.Store, "app1"); err == nil {
+			t.Error("a damaged case is read")
+		}
+	}
+}
