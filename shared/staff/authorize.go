@@ -94,6 +94,12 @@ const (
 	AskWaiver       Action = "ask_waiver"
 	ApproveWaiver   Action = "approve_waiver"
 	RevokeRecovery  Action = "revoke_recovery"
+
+	TellMandate      Action = "tell_mandate"
+	ReadMandates     Action = "read_mandates"
+	ReadBodyMandates Action = "read_body_mandates"
+	AnswerMandate    Action = "answer_mandate"
+	CloseMandate     Action = "close_mandate"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -108,6 +114,7 @@ const (
 	SecondStep    Group = "second_step"    // completes what another person began
 	MovesMoney    Group = "moves_money"    // lets money come nearer to leaving
 	OnPayment     Group = "on_payment"     // is about a payment already decided
+	Oversight     Group = "oversight"      // the work of the supervision body itself
 	Brakes        Group = "brakes"         // stops or frees money, which supervisors may too
 	Glass         Group = "glass"          // opens particulars, which supervisors may too
 	Inspecting    Group = "inspecting"     // looks for what is wrong and says what it was, which supervisors may too
@@ -185,6 +192,12 @@ var groups = map[Action][]Group{
 	AskWaiver:       {Act, OnApplication, OnPayment},
 	ApproveWaiver:   {Act, OnApplication, OnPayment, SecondStep},
 	RevokeRecovery:  {Act, OnApplication, OnPayment, SecondStep},
+
+	TellMandate:      {Oversight},
+	ReadMandates:     nil,
+	ReadBodyMandates: nil,
+	AnswerMandate:    {Act},
+	CloseMandate:     {Oversight},
 }
 
 // Actions lists every action, by name.

@@ -1,0 +1,114 @@
+// Package supervise is the work of the supervision body: it tells units what to do
+// and by when, has the answers checked and looked at again, and follows clues to
+// their end. Units answer; they neither close nor lengthen anything. It moves no
+// money and changes no application.
+package supervise
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/brake"
+	"github.com/doudi-aid/doudi/shared/calendar"
+	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/division"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/mandate"
+	"github.com/doudi-aid/doudi/shared/seal"
+	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/table"
+)
+
+// Deps is everything this function needs from the world.
+type Deps struct {
+	Table table.Store
+	Box   *seal.Box
+	Blind *seal.Blind
+	Tree  *division.Tree
+	Now   func() time.Time
+}
+
+// Routes are what this function answers.
+func Routes(d Deps) []httpapi.Route {
+	write := httpapi.Options{Caller: httpapi.Staff, Idempotent: true}
+	const one = " /v1/staff/mandates/{mandate}"
+	return []httpapi.Route{
+		httpapi.JSON("POST /v1/staff/mandates", http.StatusOK, write, with(d, tell)),
+		httpapi.JSON("GET /v1/staff/mandates", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"body", "unit", "after", "limit"}}, with(d, list)),
+		httpapi.JSON("GET"+one, http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, with(d, show)),
+		httpapi.JSON("POST"+one+"/answers", http.StatusCreated, write, with(d, reply)),
+		httpapi.JSON("POST"+one+"/returns", http.StatusCreated, write, with(d, sendBack)),
+		httpapi.JSON("POST"+one+"/closures", http.StatusCreated, write, with(d, settle)),
+		httpapi.JSON("POST"+one+"/second-looks", http.StatusCreated, write, with(d, lookAgain)),
+	}
+}
+
+// with gives h what it needs from the world, and the store's troubles their names.
+func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
+	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) {
+		out, err := h(ctx, d, c)
+		switch {
+		case errors.Is(err, table.ErrUnknown):
+			err = application.ErrIndeterminate.Because(err)
+		case errors.Is(err, table.ErrBusy), errors.Is(err, context.DeadlineExceeded):
+			err = application.ErrUnavailable.Because(err)
+		case errors.Is(err, application.ErrNotFound):
+			err = mandate.ErrNotFound // out of scope looks absent
+		}
+		return out, err
+	}
+}
+
+// acting is the member of staff behind a session, known under every live key.
+// Whoever is stopped by a brake neither acts nor reads.
+func (d Deps) acting(ctx context.Context, id string) (staff.Staff, error) {
+	who, err := staff.Acting(ctx, d.Table, id)
+	if err != nil {
+		return who, err
+	}
+	if who, err = who.Known(ctx, d.Box, d.Blind); err != nil {
+		return who, err
+	}
+	board, err := brake.Read(ctx, d.Table, id)
+	if err != nil {
+		return who, err
+	}
+	hands := []event.Actor{{ID: who.ID}}
+	for _, ref := range who.Persons() {
+		hands = append(hands, event.Actor{ID: who.ID, Person: ref})
+	}
+	return who, board.Frozen(d.Now(), hands...)
+}
+
+// may asks the policies about a place.
+func (d Deps) may(who staff.Staff, action staff.Action, at civil.DivisionCode, earlier ...string) error {
+	now := d.Now()
+	var within []civil.DivisionCode
+	for _, v := range slices.Backward(d.Tree.Path(at, calendar.Today(now))) {
+		within = append(within, v.Code)
+	}
+	return staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: within, Earlier: earlier}).Err()
+}
+
+// name is a place with what it stands in.
+func (d Deps) name(code civil.DivisionCode) string {
+	text := ""
+	for _, v := range d.Tree.Path(code, calendar.Today(d.Now())) {
+		text += v.Name
+	}
+	return text
+}
+
+// clock writes t as people read it; "" for none.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(calendar.Zone).Format(time.RFC3339)
+}
