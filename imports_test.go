@@ -49,6 +49,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/gauge",
 		"shared/indicator",
 		"shared/inspection/...",
+		"shared/mandate",
 		"shared/notice",
 		"shared/order",
 		"shared/pace",

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
@@ -16,7 +15,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
-	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/mandate"
 	"github.com/doudi-aid/doudi/shared/seal"
@@ -68,32 +66,14 @@ func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (
 // acting is the member of staff behind a session, known under every live key.
 // Whoever is stopped by a brake neither acts nor reads.
 func (d Deps) acting(ctx context.Context, id string) (staff.Staff, error) {
-	who, err := staff.Acting(ctx, d.Table, id)
-	if err != nil {
-		return who, err
-	}
-	if who, err = who.Known(ctx, d.Box, d.Blind); err != nil {
-		return who, err
-	}
-	board, err := brake.Read(ctx, d.Table, id)
-	if err != nil {
-		return who, err
-	}
-	hands := []event.Actor{{ID: who.ID}}
-	for _, ref := range who.Persons() {
-		hands = append(hands, event.Actor{ID: who.ID, Person: ref})
-	}
-	return who, board.Frozen(d.Now(), hands...)
+	who, _, err := brake.Acting(ctx, d.Table, d.Box, d.Blind, id, d.Now())
+	return who, err
 }
 
 // may asks the policies about a place.
 func (d Deps) may(who staff.Staff, action staff.Action, at civil.DivisionCode, earlier ...string) error {
 	now := d.Now()
-	var within []civil.DivisionCode
-	for _, v := range slices.Backward(d.Tree.Path(at, calendar.Today(now))) {
-		within = append(within, v.Code)
-	}
-	return staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: within, Earlier: earlier}).Err()
+	return staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: d.Tree.Around(at, calendar.Today(now)), Earlier: earlier}).Err()
 }
 
 // name is a place with what it stands in.

@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/mandate"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/queue"
 	"github.com/doudi-aid/doudi/shared/reconciliation"
@@ -129,6 +130,15 @@ func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now tim
 	}
 	if complaint.Is(item.Key) {
 		told, err := tellOfComplaint(ctx, d, item, now)
+		if err != nil {
+			return err
+		}
+		if told {
+			r.Escalated++
+		}
+	}
+	if mandate.Is(item.Key) {
+		told, err := remind(ctx, d, item, now)
 		if err != nil {
 			return err
 		}

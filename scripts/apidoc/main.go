@@ -24,6 +24,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/oversee"
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/functions/signin"
+	"github.com/doudi-aid/doudi/functions/supervise"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/test/faults"
 )
@@ -76,14 +77,15 @@ func problemPage(known []faults.Fault) []byte {
 // routes are what every HTTP function answers, by function.
 func routes() map[string][]httpapi.Route {
 	return map[string][]httpapi.Route{
-		"signin":   signin.Routes(signin.Deps{}),
-		"apply":    apply.Routes(apply.Deps{}),
-		"complain": complain.Routes(complain.Deps{}),
-		"log":      log.Routes(log.Deps{}),
-		"decide":   decide.Routes(decide.Deps{}),
-		"discover": discover.Routes(discover.Deps{}),
-		"oversee":  oversee.Routes(oversee.Deps{}),
-		"settle":   settle.Routes(settle.Deps{}),
+		"signin":    signin.Routes(signin.Deps{}),
+		"apply":     apply.Routes(apply.Deps{}),
+		"complain":  complain.Routes(complain.Deps{}),
+		"log":       log.Routes(log.Deps{}),
+		"decide":    decide.Routes(decide.Deps{}),
+		"discover":  discover.Routes(discover.Deps{}),
+		"oversee":   oversee.Routes(oversee.Deps{}),
+		"supervise": supervise.Routes(supervise.Deps{}),
+		"settle":    settle.Routes(settle.Deps{}),
 	}
 }
 

@@ -85,6 +85,16 @@ func (t *Tree) Path(code civil.DivisionCode, day civil.Day) []Division {
 	return path
 }
 
+// Around is code and all it stands in on day, narrowest first; nothing for what is
+// not there.
+func (t *Tree) Around(code civil.DivisionCode, day civil.Day) []civil.DivisionCode {
+	var codes []civil.DivisionCode
+	for _, d := range slices.Backward(t.Path(code, day)) {
+		codes = append(codes, d.Code)
+	}
+	return codes
+}
+
 // Within reports whether code was ancestor, or stood in it, on that day. It is
 // false for codes that were nothing on that day: not knowing is not belonging.
 func (t *Tree) Within(code, ancestor civil.DivisionCode, day civil.Day) bool {

@@ -101,18 +101,19 @@ var never = []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb
 var neverOf = map[string][]string{
 	"apply": {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"}, // open to everybody on the Internet: no money, no secrets
 	// Open to everybody too: it may not touch a case, money, or who works here.
-	"complain": {"secret-", "-queue", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:UpdateItem fund"},
-	"signin":   {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
-	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
-	"log":      {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
-	"relay":    {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
-	"oversee":  {"secret-", "seal-key", "sqs:SendMessage", "evidence", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem log", "dynamodb:PutItem marker", "dynamodb:UpdateItem"}, // sees all figures, changes nothing
-	"sweep":    {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
-	"verify":   {"secret-bank", "secret-wxpay", "pay-queue"},
-	"decide":   {"secret-", "-queue"},
-	"discover": {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake"},
-	"pay":      {"secret-source", "secret-wechat", "sqs:SendMessage", "evidence", "dynamodb:PutItem brake"},
-	"settle":   {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},
+	"complain":  {"secret-", "-queue", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:UpdateItem fund"},
+	"signin":    {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
+	"notify":    {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
+	"log":       {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
+	"relay":     {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
+	"oversee":   {"secret-", "seal-key", "sqs:SendMessage", "evidence", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem log", "dynamodb:PutItem marker", "dynamodb:UpdateItem"}, // sees all figures, changes nothing
+	"sweep":     {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
+	"verify":    {"secret-bank", "secret-wxpay", "pay-queue"},
+	"decide":    {"secret-", "-queue"},
+	"discover":  {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake"},
+	"supervise": {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem case"},
+	"pay":       {"secret-source", "secret-wechat", "sqs:SendMessage", "evidence", "dynamodb:PutItem brake"},
+	"settle":    {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},
 }
 
 type request struct {
