@@ -27,7 +27,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/watch"
-	"github.com/doudi-aid/doudi/test/openapi"
 )
 
 // The staff of Changzhou, as seeded.
@@ -102,8 +101,8 @@ func open(t *testing.T) *world {
 	}
 	t.Cleanup(func() { _ = papers.Close() })
 	deps := complain.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.book, Tree: w.Tree, Documents: papers, IDs: w.IDs, Now: w.Now}
-	server := httptest.NewServer(openapi.Checked(t, httpapi.New(httpapi.Config{Sessions: w.sessions, Watch: watch.Over(w.Store, w.Now), Now: w.Now, IDs: w.IDs,
-		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, complain.Routes(deps)...)))
+	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Watch: watch.Over(w.Store, w.Now), Now: w.Now, IDs: w.IDs,
+		Logger: telemetry.NewLogger(io.Discard, slog.LevelError)}, complain.Routes(deps)...))
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w

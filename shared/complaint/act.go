@@ -63,14 +63,10 @@ func met(k *Clock, at time.Time) *Clock {
 // Decline does not take it. That is a handling like any other: somebody else
 // reviews it before the complainant is told.
 func (c Complaint) Decline(o Outcome, by event.Actor, at time.Time) (Complaint, error) {
-	n, err := c.turn(Filed)
-	if err != nil {
-		return c, err
-	}
-	if !slices.Contains(Declined(), o) {
+	if c.State != Filed || !slices.Contains(Declined(), o) {
 		return c, ErrState
 	}
-	return n.found(o, by, at)
+	return c.found(o, by, at)
 }
 
 // found records an outcome, for somebody else to review.
@@ -78,9 +74,10 @@ func (c Complaint) found(o Outcome, by event.Actor, at time.Time) (Complaint, er
 	if err := c.other(by, c.KnowsWho()...); err != nil {
 		return c, err
 	}
-	c.State, c.Finding, c.Checked = Handled, &Finding{Hand{By: by, At: at, Version: c.Version}, o}, nil
-	c.Handlers = append(slices.Clone(c.Handlers), by)
-	return c, nil
+	n := c.Touch()
+	n.State, n.Finding, n.Checked = Handled, &Finding{Hand{By: by, At: at, Version: n.Version}, o}, nil
+	n.Handlers = append(slices.Clone(c.Handlers), by)
+	return n, nil
 }
 
 // Assign gives it to a division to handle, or to another one. It refuses the
@@ -168,14 +165,10 @@ func (c Complaint) Decide(agree bool, by event.Actor, at time.Time) (Complaint, 
 
 // Handle records what was found.
 func (c Complaint) Handle(o Outcome, by event.Actor, at time.Time) (Complaint, error) {
-	n, err := c.turn(Assigned)
-	if err != nil {
-		return c, err
-	}
-	if !slices.Contains(Outcomes(), o) {
+	if c.State != Assigned || !slices.Contains(Outcomes(), o) {
 		return c, ErrState
 	}
-	return n.found(o, by, at)
+	return c.found(o, by, at)
 }
 
 // Examine is the review by somebody who handled nothing of it: passed, it is
@@ -371,6 +364,9 @@ func (c Complaint) GrantExtension(grant bool, by event.Actor, at time.Time) (Com
 		return c, err
 	}
 	n.Extension = nil
+	if grant && c.Late(at) {
+		return c, ErrLate // what has run out is not made to run again
+	}
 	if grant {
 		e := *c.Extension
 		e.Granted = &Hand{by, at, n.Version}

@@ -34,6 +34,7 @@ type options struct {
 func parts() []part {
 	return []part{
 		{"lifecycle", "whole cases a second, with few and with many applications stored", lifecycles},
+		{"complaint", "whole lives of complaints a second, with none and with many stored", complaints},
 		{"apply", "applications over HTTP against a bare transaction of the same items", applies},
 		{"models", "an approval with every inspection model against one with none", inspections},
 		{"starts", "size and start of each shipped function against a bare handler over DynamoDB", starts},

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/doudi-aid/doudi/cmd/doudi/local"
+	"github.com/doudi-aid/doudi/shared/complaint"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
+	"github.com/doudi-aid/doudi/test/caller"
+	"github.com/doudi-aid/doudi/test/stage"
+)
+
+// complaints measures whole lives of complaints over HTTP on the durable store,
+// with none stored and with options.stored: filed, accepted, assigned, handled,
+// reviewed, replied and rated, by a complainant who signs in and three officers.
+func complaints(ctx context.Context, o options) error {
+	s, err := stage.Open(ctx, o.dir, func(*local.Options) {})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var officers [3]caller.Caller // of supervision, who handles, who reviews
+	for i, id := range []string{"staff:supervisor-3", "staff:clerk-1", "staff:reviewer-1"} {
+		if officers[i], err = s.Caller.SignIn(ctx, "/v1/staff/sessions", id, "320400"); err != nil {
+			return err
+		}
+	}
+	life := func(ctx context.Context) error {
+		_, err := live(ctx, s, officers)
+		return err
+	}
+	const clients = 64
+	var before rate
+	for _, stored := range []int{0, o.stored} {
+		if stored > 0 {
+			id, err := live(ctx, s, officers)
+			if err != nil {
+				return err
+			}
+			if err := fill(ctx, s, id, stored); err != nil {
+				return err
+			}
+		}
+		measure(ctx, clients, 2*time.Second+time.Duration(stored/20_000)*time.Second, life) // warm, and compacted
+		r := measure(ctx, clients, o.lasting, life)
+		fmt.Printf("| %9d stored | %d clients | %s |\n", stored, clients, r)
+		if before.perSecond > 0 {
+			fmt.Printf("\nratio: %.2f of the rate with none stored\n", r.perSecond/before.perSecond)
+		}
+		before = r
+	}
+	return ctx.Err()
+}
+
+// live is one whole life of a complaint.
+func live(ctx context.Context, s *stage.Stage, officers [3]caller.Caller) (string, error) {
+	n := s.Next()
+	citizen, err := s.Caller.SignIn(ctx, "/v1/sessions", fmt.Sprintf("wx:complaint-%d", n), "")
+	if err != nil {
+		return "", err
+	}
+	var c struct {
+		ID      string `json:"id"`
+		Version int64  `json:"version"`
+	}
+	if err := citizen.Do(ctx, http.MethodPost, "/v1/complaints", fmt.Sprintf("c%d", n), map[string]any{"place": "320402005001", "module": "hardship-allowances",
+		"item": "first-aid", "description": "救助金少发了一半，请核实。", "name": "王测安", "phone": "19900000000"}, &c); err != nil {
+		return "", err
+	}
+	id, path := c.ID, "/v1/staff/complaints/"+c.ID
+	for i, step := range []struct {
+		who  int
+		path string
+		body map[string]any
+	}{
+		{0, "/acceptance", map[string]any{}},
+		{0, "/assignments", map[string]any{"division": "320402005000", "brief": "群众反映救助金未足额发放，请核实。"}},
+		{1, "/findings", map[string]any{"outcome": "upheld", "text": "查实漏发一笔，已补发。"}},
+		{2, "/reviews", map[string]any{"pass": true, "text": "同意。"}},
+		{1, "/replies", map[string]any{"text": "您反映的情况属实，差额已经补发。"}},
+	} {
+		if step.path == "/reviews" {
+			step.body["finding_version"] = c.Version
+		}
+		if err := officers[step.who].Do(ctx, http.MethodPost, path+step.path, fmt.Sprintf("%d-%s", i, id), step.body, &c); err != nil {
+			return id, err
+		}
+	}
+	return id, citizen.Do(ctx, http.MethodPost, "/v1/complaints/"+id+"/ratings", "r"+id, map[string]any{"rating": "satisfied"}, nil)
+}
+
+// fill stores n copies of one complaint with all that is kept of it.
+func fill(ctx context.Context, s *stage.Stage, id string, n int) error {
+	page, err := s.Table.Query(ctx, table.Query{PK: complaint.Partition(id)})
+	if err != nil {
+		return err
+	}
+	perTransaction := int64(table.MaxWrites / len(page.Items))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for range 16 {
+		wg.Go(func() {
+			for {
+				first := next.Add(perTransaction) - perTransaction
+				if first >= int64(n) || ctx.Err() != nil {
+					return
+				}
+				var writes []table.Write
+				for i := first; i < min(first+perTransaction, int64(n)); i++ {
+					writes = append(writes, complaintCopy(page.Items, i)...)
+				}
+				if err := s.Table.Transact(ctx, writes...); err != nil {
+					once.Do(func() { failed = err })
+					return
+				}
+				if first%9_900 == 0 {
+					progress("storing complaints", int(first), n)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	progress("storing complaints", n, n)
+	return failed
+}
+
+// complaintCopy is the items of one complaint under the key of the ith copy, none
+// of which owes anything soon.
+func complaintCopy(items []table.Item, i int64) []table.Write {
+	var writes []table.Write
+	for _, it := range items {
+		c := it.Clone()
+		c.Key.PK = complaint.Partition(ident.Derive("bench complaint", fmt.Sprint(i)))
+		c.Version = 1
+		for j, p := range c.Places {
+			switch p.Index {
+			case table.ByOwner:
+				c.Places[j].PK = complaint.OwnerList(ident.Derive("bench owner", fmt.Sprint(i/5)))
+			case table.ByDue:
+				c.Places[j] = work.Due(c.Key, time.Date(2099, 1, 1, 0, 0, int(i%86400), 0, time.UTC), work.Clock)
+			}
+		}
+		writes = append(writes, table.Put{Item: c})
+	}
+	return writes
+}
