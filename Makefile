@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test check lint cover bench prove drill load docs rules tools build deploy clean
+.PHONY: help up demo test check lint cover bench prove drill mutants load docs rules tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ prove: ## run every schedule of crashes, lost answers, outcomes and callbacks th
 
 drill: ## put known mistakes into a copy of the project and demand that the tests go red
 	scripts/drill
+
+mutants: ## change the code of money, authority and masking here and there, and list what no test notices; ONLY=shared/fund runs one
+	scripts/mutants $(ONLY)
 
 load: ## put the whole system under every load it promises to bear, with pictures; SCALE=1 takes about an hour
 	go run ./test/load -scale $${SCALE:-0.25}

@@ -45,7 +45,7 @@ func (f Fen) Times(n int64) (Fen, error) {
 		return 0, nil
 	}
 	p := f * Fen(n)
-	if p/Fen(n) != f || (f == -1 && n == math.MinInt64) || (n == -1 && f == math.MinInt64) {
+	if p/Fen(n) != f || (n == -1 && f == math.MinInt64) { // -1 times the smallest is itself, and divides back
 		return 0, ErrOverflow
 	}
 	return p, nil

@@ -39,6 +39,28 @@ func TestArithmeticAgreesWithBigIntegers(t *testing.T) {
 	})
 }
 
+func TestArithmeticAtTheEdges(t *testing.T) {
+	t.Parallel()
+	edges := []int64{0, 1, -1, 2, -2, math.MaxInt64, math.MaxInt64 - 1, math.MinInt64, math.MinInt64 + 1, math.MaxInt64 / 2, math.MinInt64 / 2}
+	for _, a := range edges {
+		for _, b := range edges {
+			x, y := big.NewInt(a), big.NewInt(b)
+			for name, c := range map[string]struct {
+				do   func(Fen) (Fen, error)
+				want *big.Int
+			}{
+				"plus":  {Fen(a).Add, new(big.Int).Add(x, y)},
+				"times": {func(f Fen) (Fen, error) { return Fen(a).Times(int64(f)) }, new(big.Int).Mul(x, y)},
+			} {
+				got, err := c.do(Fen(b))
+				if c.want.IsInt64() != (err == nil) || (err == nil && int64(got) != c.want.Int64()) {
+					t.Errorf("%d %s %d = %d, %v; want %s", a, name, b, got, err, c.want)
+				}
+			}
+		}
+	}
+}
+
 func TestYuanRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := Fen(rapid.Int64Range(0, math.MaxInt64).Draw(t, "fen"))
@@ -50,7 +72,7 @@ func TestYuanRoundTrip(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for f, want := range map[Fen]string{0: "¥0.00", 5: "¥0.05", 123456: "¥1,234.56", 100000000: "¥1,000,000.00", -150: "-¥1.50", math.MinInt64: "-¥92,233,720,368,547,758.08"} {
+	for f, want := range map[Fen]string{0: "¥0.00", 5: "¥0.05", 123456: "¥1,234.56", 12345678: "¥123,456.78", -10000000: "-¥100,000.00", 100000000: "¥1,000,000.00", -150: "-¥1.50", math.MinInt64: "-¥92,233,720,368,547,758.08"} {
 		if f.String() != want {
 			t.Errorf("%d prints as %s, want %s", int64(f), f, want)
 		}

@@ -2,12 +2,17 @@ package wxpay
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +235,56 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 	for _, r := range []Result{c.Create(t.Context(), "a", []byte("no serial")), c.Query(t.Context(), "../x"), c.Cancel(t.Context(), "")} {
 		if r.Status != Unknown || r.Code != string(outside.Unsendable) {
 			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// speaks is WeChat Pay with one answer to everything, signed.
+type speaks struct {
+	key    *rsa.PrivateKey
+	status int
+	body   string
+}
+
+func (s speaks) RoundTrip(r *http.Request) (*http.Response, error) {
+	at := strconv.FormatInt(signedAt.Unix(), 10)
+	digest := sha256.Sum256([]byte(at + "\nnonce\n" + s.body + "\n"))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, digest[:])
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: s.status, Request: r, Body: io.NopCloser(strings.NewReader(s.body)), Header: http.Header{
+		"Wechatpay-Serial": {serial}, "Wechatpay-Timestamp": {at}, "Wechatpay-Nonce": {"nonce"},
+		"Wechatpay-Signature": {base64.StdEncoding.EncodeToString(signature)}}}, nil
+}
+
+// TestTheAnswerToAnOrderConcludesNothing: only a question does. The same words in
+// answer to one are believed.
+func TestTheAnswerToAnOrderConcludesNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		body   string
+		asked  Status // what the same says when we ask
+	}{
+		{200, `{"mch_id":"1900000109","out_bill_no":"a","openid":"o","transfer_amount":100,"state":"FAIL","fail_reason":"PAYEE_ACCOUNT_ABNORMAL"}`, Failed},
+		{200, `{"mch_id":"1900000109","out_bill_no":"a","openid":"o","transfer_amount":100,"state":"CANCELLED"}`, Cancelled},
+		{404, `{"code":"NOT_FOUND","message":"no such bill"}`, NotFound},
+		{500, `{"code":"SYSTEM_ERROR","message":"again"}`, Unknown},
+	} {
+		config := good(t)
+		key := config.Key.(*rsa.PrivateKey) // both ends have it here
+		config.Platform = map[string]*rsa.PublicKey{serial: &key.PublicKey}
+		config.HTTP = &http.Client{Transport: speaks{key, c.status, c.body}}
+		client, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := client.Create(t.Context(), "a", []byte(serial+"\n{}")); r.Status != Unknown {
+			t.Errorf("%s concludes %s", c.body, r.Status)
+		}
+		if r := client.Query(t.Context(), "a"); r.Status != c.asked {
+			t.Errorf("asked, %s says %s %s, not %s", c.body, r.Status, r.Code, c.asked)
 		}
 	}
 }

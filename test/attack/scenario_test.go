@@ -52,7 +52,7 @@ func (o *office) onwards(t *testing.T, what string, step time.Duration, done fun
 	})
 }
 
-// What the bank can do to one payment, and what must become of it. Whatever it
+// What the bank can do to one payment (answers without end, X114, among it), and what must become of it. Whatever it
 // is, the money is there once, or it is not there and a person has the case.
 func TestTheBankMisbehaves(t *testing.T) {
 	t.Parallel()
@@ -167,7 +167,7 @@ func TestShippedScenarios(t *testing.T) {
 	}
 }
 
-// What registers can do: nobody is refused, and what stops the money has an
+// What registers can do, X114 among it: nobody is refused, and what stops the money has an
 // owner and a deadline.
 func TestRegistersMisbehave(t *testing.T) {
 	t.Parallel()
