@@ -3,10 +3,12 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,9 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/cloud"
 	"github.com/doudi-aid/doudi/cmd/doudi/shipped"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
 	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
 )
@@ -157,6 +161,51 @@ func TestEveryRecordLostAndEveryMessageTwice(t *testing.T) {
 	play(t, s, "320400")
 	if s.Host.Report("relay").Invocations != 0 || lost.Load() == 0 || again.Load() == 0 {
 		t.Errorf("%d records lost, %d messages repeated, the relay ran %d times", lost.Load(), again.Load(), s.Host.Report("relay").Invocations)
+	}
+	logged(t, s)
+}
+
+// logged waits until the evidence log has published every event of the payment,
+// which its own sweep must find when the stream brings none.
+func logged(t *testing.T, s *shipped.System) {
+	t.Helper()
+	verifier, err := note.NewVerifier(s.LogKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := evidence.New(s.Table, nil, rand.Reader, time.Now) // reads, and seals nothing
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	patience := time.NewTimer(time.Minute)
+	defer patience.Stop()
+	for paid := false; ; {
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			t.Fatalf("the log has not published the payment; it is sequenced: %t", paid)
+		}
+		resp, err := http.Get(s.URL + "/v1/log/checkpoint")
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK {
+			continue
+		}
+		signed, err := evidence.OpenCheckpoint(raw, verifier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaves, err := evidence.Leaves(t.Context(), entries, 0, int(signed.Size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if paid = slices.ContainsFunc(leaves, func(l []byte) bool {
+			return bytes.Contains(l, []byte(`"noun":"payout"`)) && bytes.Contains(l, []byte(`"kind":"paid"`))
+		}); paid {
+			return
+		}
 	}
 }
 

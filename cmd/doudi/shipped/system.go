@@ -79,6 +79,7 @@ type Addresses struct{ Table string }
 // System is a running system.
 type System struct {
 	URL, WorldURL string
+	LogKey        string // the evidence log's public key
 	Table         table.Store
 	Host          *lambdahost.Host
 	Queues        *cloud.Queues
@@ -182,6 +183,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	services.Keep("LogSecret", string(secret))
+	s.LogKey = signing.Public
 	if err := s.openWorld(ctx, o, lines, outside); err != nil {
 		return err
 	}
