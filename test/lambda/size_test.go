@@ -13,7 +13,7 @@ import (
 // cold start, and says in docs/benchmarks.md why.
 var ceilings = map[string]int64{
 	"relay":     90,
-	"log":       112,
+	"log":       93,
 	"sweep":     101,
 	"pay":       104,
 	"settle":    104,

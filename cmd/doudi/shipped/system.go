@@ -294,7 +294,7 @@ func settings(t *doudi.Template, o Options, amazon, own, outside, appID, agreeme
 		"DOUDI_WXPAY": map[bool]string{true: "yes", false: "no"}[o.Wallets], "DOUDI_WXPAY_URL": outside, "DOUDI_WXPAY_CALLBACK": own + wxpayrail.CallbackPath, "DOUDI_WXPAY_SECRET": "WxpaySecret",
 		"DOUDI_BANK_ACCOUNT": agreement, "DOUDI_TREASURY_ACCOUNT": world.TreasuryHolder, "DOUDI_TREASURY_BY_HAND": "no", "DOUDI_STATEMENT_UNIT": "yuan",
 		"DOUDI_SMS_URL": outside + "/sms", "DOUDI_SMS_SECRET": "SmsSecret",
-		"DOUDI_CASH_CASE_FEN": strconv.FormatInt(int64(local.CashCaseFen), 10), "DOUDI_CASH_DAY_FEN": strconv.FormatInt(int64(local.CashDayFen), 10),
+		"DOUDI_BLIND_DAYS": "2", "DOUDI_STRANGERS": "3", "DOUDI_CASH_CASE_FEN": strconv.FormatInt(int64(local.CashCaseFen), 10), "DOUDI_CASH_DAY_FEN": strconv.FormatInt(int64(local.CashDayFen), 10),
 	}
 	for carries := range t.Queues {
 		out["DOUDI_QUEUE_"+strings.ToUpper(carries)] = amazon + "/" + cloud.Account + "/" + lambdahost.QueueName(carries)
