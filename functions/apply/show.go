@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/redact"
@@ -219,7 +220,7 @@ func (d Deps) show(ctx context.Context, c httpapi.Call[httpapi.None]) (Status, e
 	s := Status{Listed: d.listed(a), Relation: string(a.Relation), Now: now(a), Holds: []HoldOut{}, People: []PersonOut{}, Missing: []Missing{},
 		Papers: []DocumentOut{}, Appeals: []AppealOut{}, Receipts: []ReceiptOut{}, Links: links(a.ID), Hotline: card.Hotline}
 	for _, h := range a.Holds {
-		s.Holds = append(s.Holds, HoldOut{h.Code, holdText(h.Code), clock(h.At), clock(h.Due), h.Lifted != nil})
+		s.Holds = append(s.Holds, HoldOut{holdCode(h.Code), holdText(h.Code), clock(h.At), clock(h.Due), h.Lifted != nil})
 	}
 	for _, r := range a.Receipts {
 		s.Receipts = append(s.Receipts, ReceiptOut{r.Award, r.Answer, clock(r.At)})
@@ -429,6 +430,15 @@ var holdTexts = map[string]string{
 	application.HoldNoIdentity:  "没有登记证件，工作人员会联系您当面确认身份。",
 	policy.HoldDeathRecord:      "登记信息需要工作人员联系核实；登记有误的，核实后立即发放。",
 	policy.HoldIdentityMismatch: "身份信息需要工作人员联系核实；登记有误的，核实后立即发放。",
+}
+
+// holdCode is the code of a hold as the citizen sees it. Which model placed one is
+// not said: it would tell a fraud what to change, and the honest need do nothing.
+func holdCode(code string) string {
+	if strings.HasPrefix(code, model.CodePrefix) {
+		return "INSPECTION"
+	}
+	return code
 }
 
 func holdText(code string) string {

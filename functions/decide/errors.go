@@ -11,5 +11,6 @@ var (
 	ErrOnce       = fault.New(fault.Conflict, "award-duplicate", "此人同一事由本年度已有一次救助。确有必要的，请以“例外”重新提出并写明理由，由县级批准。", "This person already has an award for this cause this year. If it is needed all the same, propose it anew as an exception with a reason; the county decides.")
 	ErrFundEmpty  = fault.New(fault.Conflict, "fund-empty", "本乡镇（街道）的救助资金余额不足，请先补充资金。", "The township's fund has not enough left; it must be replenished first.")
 	ErrHoldExists = fault.New(fault.Conflict, "hold-exists", "同样的暂缓已经存在，尚未解除。", "The same hold is already in place.")
+	ErrEffect     = fault.New(fault.Invalid, "effect-unknown", "后果只有 hold、sample、inform 三种。", "An effect is hold, sample or inform.")
 	ErrPage       = fault.New(fault.Invalid, "page-invalid", "翻页标记不正确，请从第一页重新查看。", "The page marker is not one of ours; start from the first page.")
 )

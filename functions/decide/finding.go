@@ -166,7 +166,9 @@ type Found struct {
 }
 
 // listFindings lists what waits for a judgement in a division and below, by the
-// time it is due. A case of the caller's own, or of their kin, is not on it.
+// time it is due; with effect=sample the list that samples are drawn from. A page
+// may be short, or empty, and have a next one. A case of the caller's own, or of
+// their kin, is not on it.
 func listFindings(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Found, error) {
 	now := d.Now()
 	who, _, err := d.acting(ctx, call.Principal.ID)
@@ -180,6 +182,10 @@ func listFindings(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) 
 			return Found{}, err
 		}
 		roots = []civil.DivisionCode{root}
+	}
+	effect := model.Effect(call.Query("effect"))
+	if effect != "" && !slices.Contains(model.Effects(), effect) {
+		return Found{}, ErrEffect
 	}
 	limit := defaultTasks
 	if text := call.Query("limit"); text != "" {
@@ -204,6 +210,9 @@ func listFindings(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) 
 		f, err := inspection.Decode(item)
 		if err != nil {
 			return Found{}, err
+		}
+		if effect != "" && f.Effect != effect {
+			continue
 		}
 		a, err := application.Get(ctx, d.Table, f.Application)
 		if err != nil {

@@ -288,6 +288,13 @@ func TestANewModelLooksAtCasesUnderWay(t *testing.T) {
 	}
 	w.want(w.get(clerk3, "/v1/staff/findings?division="+string(firstaidtest.Township)), 403, "not-allowed")
 	w.want(w.get(clerk3, "/v1/staff/models?division="+string(firstaidtest.Township)), 403, "not-allowed")
+	for effect, want := range map[string]int{"hold": 1, "sample": 3, "inform": 0} {
+		list, _ := w.get(clerk2, "/v1/staff/findings?effect="+effect).out["findings"].([]any)
+		if len(list) != want {
+			t.Errorf("%s: %d listed", effect, len(list))
+		}
+	}
+	w.want(w.get(clerk, "/v1/staff/findings?effect=refuse"), 400, "effect-unknown")
 	w.want(w.get(clerk, "/v1/staff/findings?limit=0"), 400, "page-invalid")
 	w.want(w.get(clerk, "/v1/staff/findings?after=*"), 400, "page-invalid")
 }

@@ -86,7 +86,7 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/approvals", http.StatusCreated, write, with(d, approveEnvelope)),
 		httpapi.JSON("POST /v1/staff/envelopes/{envelope}/closure", http.StatusCreated, write, with(d, closeEnvelope)),
 		httpapi.JSON("GET /v1/staff/findings", http.StatusOK,
-			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division", "after", "limit"}}, with(d, listFindings)),
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division", "effect", "after", "limit"}}, with(d, listFindings)),
 		httpapi.JSON("GET /v1/staff/models", http.StatusOK,
 			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listModels)),
 		httpapi.JSON("POST /v1/staff/inspections", http.StatusOK, httpapi.Options{Caller: httpapi.Staff, MaxBody: 4 << 10}, with(d, inspectAgain)),

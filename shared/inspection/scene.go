@@ -277,7 +277,11 @@ func (d Desk) look(ctx context.Context, s Scene) (*looked, error) {
 		add(model.Filer, 0, a.Account)
 	}
 	if s.Approver.Person != "" && len(payees) > 0 {
-		add(markPair, 0, s.Approver.Person+"."+payees[0])
+		var pairs []string
+		for _, payee := range payees {
+			pairs = append(pairs, s.Approver.Person+"."+payee)
+		}
+		add(markPair, 0, pairs...)
 	}
 	for i, e := range p.Expenses {
 		add(markInvoice, i, application.InvoiceRefs(d.Blind, e)...)

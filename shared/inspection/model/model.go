@@ -73,12 +73,15 @@ type Model struct {
 	Fingerprint string `yaml:"-" json:"fingerprint"`
 }
 
+// CodePrefix begins the codes of holds that only models place.
+const CodePrefix = "MODEL_"
+
 // Code is the code of the holds that the model places.
 func (m Model) Code() string {
 	if m.HoldCode != "" {
 		return m.HoldCode
 	}
-	return "MODEL_" + strings.ToUpper(strings.ReplaceAll(m.ID, "-", "_"))
+	return CodePrefix + strings.ToUpper(strings.ReplaceAll(m.ID, "-", "_"))
 }
 
 // Hit is one thing that a model found. Key tells apart what one model finds in
