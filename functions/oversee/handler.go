@@ -61,12 +61,18 @@ func with[Call, Out any](d Deps, h func(context.Context, Deps, Call) (Out, error
 	}
 }
 
+// Budget is how long one message may fold, well below the function's own timeout:
+// what is left then is folded by the next.
+const Budget = 40 * time.Second
+
 // Fold folds all that the log has, whatever the message says: a message is only a
 // reason to look. Messages may be lost, for another comes every minute; two may
 // be handled at once, for a fold that was overtaken writes nothing.
 func Fold(d Deps) queue.Handler {
 	return func(ctx context.Context, _ queue.Message) error {
-		n, err := d.Folder.Fold(ctx)
+		within, done := context.WithTimeout(ctx, Budget)
+		defer done()
+		n, err := d.Folder.Fold(within)
 		d.Metrics.Count("indicator_folded", int64(n))
 		if err != nil {
 			return err

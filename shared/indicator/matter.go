@@ -133,6 +133,21 @@ func (m *matter) places() []table.Place {
 	}
 }
 
+// longestFact is the longest word among the facts that any rule reads.
+const longestFact = 400
+
+// short is facts without the long texts, such as what the rules had to say, so
+// that what waits stays small.
+func short(facts event.Facts) event.Facts {
+	kept := event.Facts{}
+	for name, v := range facts {
+		if text, is := v.(string); !is || len(text) <= longestFact {
+			kept[name] = v
+		}
+	}
+	return kept
+}
+
 // take puts e among those waiting, without what no figure needs. It reports
 // false for an event that was folded already or waits already.
 func (m *matter) take(e event.Event) bool {
@@ -140,7 +155,7 @@ func (m *matter) take(e event.Event) bool {
 	if e.Version <= m.Seen[thing(e)] || slices.ContainsFunc(m.Waiting, same) {
 		return false
 	}
-	e.Note, e.Request = nil, nil
+	e.Note, e.Request, e.Facts = nil, nil, short(e.Facts)
 	m.Waiting = append(m.Waiting, e)
 	slices.SortStableFunc(m.Waiting, func(a, b event.Event) int {
 		if c := strings.Compare(thing(a), thing(b)); c != 0 {
