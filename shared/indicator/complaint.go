@@ -1,6 +1,10 @@
 package indicator
 
-import "time"
+import (
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/complaint"
+)
 
 // What people complain of, and what they think of the answers.
 const (
@@ -9,8 +13,8 @@ const (
 )
 
 // Complaint is the noun of complaints. Their events tell their state, and the
-// first of them where; see states below.
-const Complaint = "complaint"
+// first of them where.
+const Complaint = complaint.Noun
 
 const (
 	lComplaints = "complaints"         // since filed, by state
@@ -21,8 +25,8 @@ const (
 // The state in which a complaint is answered, and that in which nobody has
 // accepted it yet; in all but the first somebody must act.
 const (
-	repliedState = "replied"
-	filedState   = "filed"
+	repliedState = string(complaint.Replied)
+	filedState   = string(complaint.Filed)
 )
 
 var complaintIndicators = []Indicator{
@@ -44,7 +48,7 @@ var complaintIndicators = []Indicator{
 		"Ratings of replies in the days asked about; satisfied and very satisfied, of all.",
 		"监督一点通的评价环节"}, marked, func(v View) Figure {
 		parts, all := v.parts("rating.")
-		good := v.count("rating.very_satisfied") + v.count("rating.satisfied")
+		good := v.count("rating."+string(complaint.VerySatisfied)) + v.count("rating."+string(complaint.Satisfied))
 		return Figure{Indicator: Satisfaction, Count: good, Of: all, Parts: parts}
 	}},
 }
