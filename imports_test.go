@@ -59,6 +59,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/reading",
 		"shared/recovery",
 		"shared/reconciliation",
+		"shared/sampling",
 		"shared/staff/...",
 		"shared/verification",
 		"shared/work",

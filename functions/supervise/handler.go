@@ -1,12 +1,13 @@
 // Package supervise is the work of the supervision body: it tells units what to do
-// and by when, has the answers checked and looked at again, and follows clues to
-// their end. Units answer; they neither close nor lengthen anything. It moves no
+// and by when, has the answers checked and looked at again, follows clues to their
+// end, and asks a random sample of the paid what they got. Units answer; they neither close nor lengthen anything. It moves no
 // money and changes no application.
 package supervise
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -28,7 +29,9 @@ type Deps struct {
 	Box   *seal.Box
 	Blind *seal.Blind
 	Tree  *division.Tree
-	Now   func() time.Time
+	// Random draws seeds: crypto/rand.Reader anywhere but in a simulation.
+	Random io.Reader
+	Now    func() time.Time
 }
 
 // Routes are what this function answers.
@@ -43,6 +46,9 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("POST"+one+"/answers", http.StatusCreated, write, with(d, reply)),
 		httpapi.JSON("POST"+one+"/returns", http.StatusCreated, write, with(d, sendBack)),
 		httpapi.JSON("POST"+one+"/closures", http.StatusCreated, write, with(d, settle)),
+		httpapi.JSON("POST /v1/staff/samples", http.StatusOK, write, with(d, drawSample)),
+		httpapi.JSON("GET /v1/staff/samples/{sample}", http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, with(d, showSample)),
+		httpapi.JSON("POST /v1/staff/samples/{sample}/results", http.StatusOK, write, with(d, sayResult)),
 		httpapi.JSON("POST"+one+"/second-looks", http.StatusCreated, write, with(d, lookAgain)),
 	}
 }

@@ -57,12 +57,21 @@ func open(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	d := supervise.Deps{Table: w.Store, Box: w.Box, Blind: w.Blind, Tree: w.Tree, Now: w.Now}
+	d := supervise.Deps{Table: w.Store, Box: w.Box, Blind: w.Blind, Tree: w.Tree, Random: rand.Reader, Now: w.Now}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Watch: watch.Over(w.Store, w.Now), Now: w.Now, IDs: w.IDs,
 		Logger: telemetry.NewLogger(t.Output(), slog.LevelError)}, supervise.Routes(d)...))
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w
+}
+
+func (w *world) staff(id string) staff.Staff {
+	w.t.Helper()
+	s, err := staff.Get(w.t.Context(), w.Store, id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
 }
 
 type reply struct {

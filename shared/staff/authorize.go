@@ -100,6 +100,8 @@ const (
 	ReadBodyMandates Action = "read_body_mandates"
 	AnswerMandate    Action = "answer_mandate"
 	CloseMandate     Action = "close_mandate"
+	DrawSample       Action = "draw_sample"
+	ReadSample       Action = "read_sample"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -198,6 +200,8 @@ var groups = map[Action][]Group{
 	ReadBodyMandates: nil,
 	AnswerMandate:    {Act},
 	CloseMandate:     {Oversight},
+	DrawSample:       {Oversight},
+	ReadSample:       nil,
 }
 
 // Actions lists every action, by name.

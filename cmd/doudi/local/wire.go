@@ -172,7 +172,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		discover.Routes(discover.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Now: s.now}),
 		oversee.Routes(watching),
 		complain.Routes(complain.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Complaints, Tree: s.Tree, Documents: papers, IDs: s.ids, Now: s.now}),
-		supervise.Routes(supervise.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Tree: s.Tree, Now: s.now}),
+		supervise.Routes(supervise.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Tree: s.Tree, Random: random, Now: s.now}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		log.Routes(s.logDeps),
 	)

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/doudi-aid/doudi/functions/supervise"
 	"github.com/doudi-aid/doudi/shared/deployed"
@@ -18,6 +19,6 @@ func run(ctx context.Context, w *deployed.World) error {
 		return err
 	}
 	w.Watch = watch.Over(w.Table, w.Now)
-	w.Serve(supervise.Routes(supervise.Deps{Table: w.Table, Box: box, Blind: blind, Tree: division.Shipped(), Now: w.Now}))
+	w.Serve(supervise.Routes(supervise.Deps{Table: w.Table, Box: box, Blind: blind, Tree: division.Shipped(), Random: rand.Reader, Now: w.Now}))
 	return nil
 }
