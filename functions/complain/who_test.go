@@ -36,6 +36,7 @@ func TestNobodyAtTheHandlingUnitLearnsWhoComplained(t *testing.T) {
 	w.want(w.act(district, id, "assignments", m{"division": township, "brief": brief}), 201, "")
 	w.want(w.act(district, id, "supervision-notes", m{"working_days": 2, "text": "致电" + canaryPhone + "核实。"}), 400, "brief-shows-complainant")
 	w.want(w.act(district, id, "supervision-notes", m{"working_days": 2, "text": "请说明进度。"}), 201, "")
+	w.want(w.act(district, id, "identity-readings", m{"reason": "verify_facts", "text": "电话回访核实。"}), 201, "")
 	owner := w.read(id).Owner
 	look := func() {
 		for _, who := range []string{clerk, clerk2, clerk3, reviewer, approver, countyClerk, countyReviewer, finance} {
@@ -59,7 +60,7 @@ func TestNobodyAtTheHandlingUnitLearnsWhoComplained(t *testing.T) {
 	w.want(w.mine("account-canary", id, "ratings", m{"rating": "dissatisfied", "text": canaryStory}), 201, "")
 	w.want(w.mine("account-canary", id, "reopenings", m{"text": canaryStory}), 201, "")
 	look()
-	secrets := []string{canaryName, canaryPhone, canaryStory, a.ID, "account-canary", owner, "iVBORw0KGgo"}
+	secrets := []string{canaryName, canaryPhone, canaryStory, a.ID, "account-canary", owner, "iVBORw0KGgo", "identity_read", "电话回访核实。"}
 	for who, answers := range w.seen {
 		supervision := strings.Contains(who, "supervisor") || who == "account-canary"
 		for _, body := range answers {
