@@ -38,6 +38,7 @@ func commands() []command {
 		{"export", "write out the evidence log with cases and ledger 导出监督日志、案件和账目", exportLog},
 		{"verify-log", "check such an export, offline 离线核对导出的监督日志", verifyLog},
 		{"verify-card", "check the proof on a citizen's card, offline 离线核对明白卡", verifyCard},
+		{"forget", "erase the salt of one case in the evidence log 销毁一件案子在监督日志中的盐值", forget},
 		{"log-keys", "what an evidence log signs with 生成监督日志密钥", logKeys},
 		{"mandates", "bring a spreadsheet of measures 导入督办清单", tellMandates},
 		{"cost", "what a million applications cost 每百万件申请的费用", price},
