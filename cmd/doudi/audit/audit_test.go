@@ -36,6 +36,17 @@ func (s *synthetic) write(t testing.TB, name string, lines []string) {
 	}
 }
 
+// clone is another export of the same, to be tampered with.
+func (s *synthetic) clone(t testing.TB) *synthetic {
+	t.Helper()
+	other := *s
+	other.dir = t.TempDir()
+	if err := os.CopyFS(other.dir, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return &other
+}
+
 // leaves changes the leaves, and nothing else.
 func (s *synthetic) leaves(t testing.TB, change func([]string) []string) {
 	t.Helper()
@@ -187,7 +198,7 @@ func TestTamperings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := synthesize(t, t.TempDir(), size)
+			s := whole.clone(t)
 			pins := s.pins(t)
 			if c.copy {
 				pins.Copy = s.copyOf(t)

@@ -59,7 +59,7 @@ func operate(t *testing.T, keys evidence.Keys, now time.Time) *operator {
 	return o
 }
 
-// happen writes and publishes events of one thing, with the given versions.
+// happen writes and sequences events of one thing, with the given versions.
 func (o *operator) happen(id string, at time.Time, versions ...int64) {
 	o.t.Helper()
 	var items []table.Item
@@ -73,11 +73,14 @@ func (o *operator) happen(id string, at time.Time, versions ...int64) {
 		}
 		items = append(items, w.(table.Put).Item)
 	}
-	_, err := o.pub.Log.Sequence(o.t.Context(), items...)
-	if err == nil {
-		_, err = o.pub.Publish(o.t.Context())
+	if _, err := o.pub.Log.Sequence(o.t.Context(), items...); err != nil {
+		o.t.Fatal(err)
 	}
-	if err != nil {
+}
+
+func (o *operator) publish() {
+	o.t.Helper()
+	if _, err := o.pub.Publish(o.t.Context()); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -120,8 +123,9 @@ func (w *Witness) at(o *operator) *Witness {
 	return w
 }
 
-func look(t *testing.T, w *Witness, want ...expected) Sight {
+func look(t *testing.T, o *operator, w *Witness, want ...expected) Sight {
 	t.Helper()
+	o.publish()
 	s, err := w.Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +151,7 @@ func TestAWitnessFollowsAndGoesOnAfterAnyCrash(t *testing.T) {
 		t.Errorf("nothing is published: %v", err)
 	}
 	o.many(0, 300)
-	if s := look(t, w); s.New != 300 {
+	if s := look(t, o, w); s.New != 300 {
 		t.Errorf("%+v", s)
 	}
 	// It dies after any of the writes of a look: what was written is written over.
@@ -162,7 +166,7 @@ func TestAWitnessFollowsAndGoesOnAfterAnyCrash(t *testing.T) {
 		}
 		o.now = o.now.Add(time.Hour)
 		o.many(int(o.now.Sub(t0)/time.Second), 40)
-		look(t, w)
+		look(t, o, w)
 		for name, raw := range before {
 			if !slices.Contains(left, name) {
 				if err := os.WriteFile(filepath.Join(w.Dir, name), raw, 0o600); err != nil {
@@ -170,7 +174,7 @@ func TestAWitnessFollowsAndGoesOnAfterAnyCrash(t *testing.T) {
 				}
 			}
 		}
-		if s := look(t, w); s.New != 40 {
+		if s := look(t, o, w); s.New != 40 {
 			t.Errorf("after a death that left %v: %+v", left, s)
 		}
 	}
@@ -206,7 +210,7 @@ func TestAWitnessShouts(t *testing.T) {
 		o.many(100, 20)
 		o.now = o.now.Add(100 * time.Minute)
 		o.many(200, 20)
-		look(t, w)
+		look(t, o, w)
 		o.now = o.now.Add(100 * time.Minute)
 		o.happen("between", o.now, 1) // the log ran
 		c.after()
@@ -214,13 +218,13 @@ func TestAWitnessShouts(t *testing.T) {
 			c.want[i].leaf++ // "between"
 		}
 		t.Log(name)
-		look(t, w, c.want...)
+		look(t, o, w, c.want...)
 	}
 	// The operator writes another history under the same key.
 	w, keys := supervise(t, func() time.Time { return o.clock() })
 	o = operate(t, keys, t0)
 	o.many(0, 300)
-	look(t, w.at(o))
+	look(t, o, w.at(o))
 	for name, rewrite := range map[string]func(){
 		"shorter": func() { o.many(0, 290) },
 		"longer":  func() { o.many(0, 100); o.happen("x", o.now, 1); o.many(10, 300) },
@@ -232,8 +236,8 @@ func TestAWitnessShouts(t *testing.T) {
 		if name == "longer" {
 			want = expected{Forked, None}
 		}
-		look(t, w.at(o), want)
+		look(t, o, w.at(o), want)
 		o = honest
 	}
-	look(t, w.at(o)) // and the honest one is cosigned still
+	look(t, o, w.at(o)) // and the honest one is cosigned still
 }
