@@ -331,10 +331,13 @@ func putBreaches(where string, all []statement) []string {
 	if !strings.HasSuffix(where, ": LogRole") { // the evidence log has one writer
 		want = append(want, "LOG*", "LEAF#*", "SALT#*")
 	}
-	if !updates { // it moves no counters of funds
+	if !strings.HasSuffix(where, ": ComplainRole") && !strings.HasSuffix(where, ": SweepRole") { // the counter, and who tells that one is late
+		want = append(want, "COMPLAINT*")
+	}
+	if !updates || strings.HasSuffix(where, ": ComplainRole") { // it moves no counters of funds
 		want = append(want, "FUND#*", "ENVELOPES#*", "REF#*", "PAYEE#*")
 	}
-	if !updates && !strings.HasSuffix(where, "SweepRole") { // which stops payments when reconciliation is blind
+	if (!updates || strings.HasSuffix(where, ": ComplainRole")) && !strings.HasSuffix(where, "SweepRole") { // which stops payments when reconciliation is blind
 		want = append(want, "BRAKE*", "BREAKS#*", "STATEMENT*", "DAYBOOK#*")
 	}
 	var bad []string
@@ -662,7 +665,7 @@ Resources:
                 Action: dynamodb:UpdateItem
                 Resource: !GetAtt Table.Arn
                 Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FUND#*", "ENVELOPES#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}
-              - {Effect: Deny, Action: dynamodb:PutItem, Resource: !GetAtt Table.Arn, Condition: {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["STAFF#*", "KIN#*", "LOG*", "LEAF#*", "SALT#*"]}}}
+              - {Effect: Deny, Action: dynamodb:PutItem, Resource: !GetAtt Table.Arn, Condition: {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["STAFF#*", "KIN#*", "COMPLAINT*", "LOG*", "LEAF#*", "SALT#*"]}}}
 `
 	const function = `
 Resources:
@@ -696,6 +699,7 @@ Resources:
 		"updates_anything":      {role, `["FUND#*", "ENVELOPES#*"]`, `["*"]`},
 		"absent_key_passes":     {role, `, "Null": {"dynamodb:LeadingKeys": "false"}`, ""},
 		"staff_by_a_function":   {role, `"STAFF#*", `, ""},
+		"complaints_by_others":  {role, `"COMPLAINT*", `, ""},
 		"log_by_a_function":     {role, `"LOG*", `, ""},
 		"funds_by_anybody":      {role, "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem"},
 		"denial_that_is_none":   {role, "Effect: Deny", "Effect: Allow"},
