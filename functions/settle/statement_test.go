@@ -269,3 +269,71 @@ func TestTwoMatchersAtOnce(t *testing.T) {
 		t.Errorf("%+v, %v", h, got)
 	}
 }
+
+// What cannot be asked for, and what comes back from nobody.
+func TestFetchingFromWhereNobodyIs(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, nil)
+	if err := reconciliation.Want(t.Context(), a.Store, reconciliation.Treasury, reconciliationtest.Day, reconciliationtest.Settle, a.Now(), a.Now()); err != nil {
+		t.Fatal(err)
+	}
+	key := reconciliation.StatementKey(reconciliation.Treasury, reconciliationtest.Day)
+	if err := a.handle(t.Context(), queue.Message{Body: work.Message{PK: key.PK, SK: key.SK}.Encode()}); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := reconciliation.Statement(t.Context(), a.Store, reconciliation.Treasury, reconciliationtest.Day); err != nil || h.Code != "no-line" || h.Next.IsZero() {
+		t.Errorf("%+v, %v", h, err)
+	}
+	room := payouttest.New(t, payouttest.NewFate(nil))
+	if f := settle.FromBank(room.BankAt("http://127.0.0.1:1"), bank.Payouts)(t.Context(), reconciliationtest.Day); f.Raw != nil || f.Code == "" {
+		t.Errorf("from a bank that is not there: %+v", f)
+	}
+	none := reconciliation.StatementKey(reconciliation.Bank, reconciliationtest.Day.AddDays(9))
+	if err := a.handle(t.Context(), queue.Message{Body: work.Message{PK: none.PK, SK: none.SK}.Encode()}); err != nil {
+		t.Errorf("a statement that nobody wants: %v", err)
+	}
+}
+
+// A statement that is restated while the first one is held against our books: the
+// first is left, and the second is owed.
+func TestARestatementMeanwhile(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, payouttest.NewFate(nil))
+	a.day(nil)
+	a.want()
+	mortal, _ := a.table.(*payouttest.Mortal)
+	writes := 0
+	mortal.Before = func(ctx context.Context) {
+		if writes++; writes == 3 { // chunk, head, and now the end of the match
+			mortal.Before = nil
+			if _, fresh, err := a.Office.Receive(ctx, reconciliation.Bank, reconciliationtest.Day, reconciliationtest.BankSource.Write(reconciliationtest.Day, nil),
+				reconciliation.From{By: reconciliationtest.Settle, Verified: true}); err != nil || !fresh {
+				t.Error(fresh, err)
+			}
+		}
+	}
+	if err := a.handle(t.Context(), a.message()); err != nil {
+		t.Fatal(err)
+	}
+	if h := a.head(); h.Issue != 2 || h.Standing != reconciliation.Received || h.Next.IsZero() {
+		t.Errorf("%+v", h)
+	}
+	if err := a.handle(t.Context(), a.message()); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Breaks(reconciliationtest.BankSource, reconciliationtest.Day); len(got[reconciliation.MissingTheirs]) != 3 || a.head().Standing != reconciliation.Matched {
+		t.Errorf("%v, %+v", got, a.head())
+	}
+}
+
+// What the queue may bring is repeated until the store is there again.
+func TestAStatementAndAStoreThatIsAway(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, nil)
+	a.day(nil)
+	a.want()
+	away := settle.Handle(settle.Deps{Table: deaf{a.Store}, Office: &a.Office, Now: a.Now, Metrics: a, Log: slog.New(slog.NewJSONHandler(io.Discard, nil))})
+	if err := away(t.Context(), a.message()); !errors.Is(err, table.ErrBusy) {
+		t.Errorf("%v", err)
+	}
+}
