@@ -155,7 +155,7 @@ func TestBlindnessStopsAndSightFrees(t *testing.T) {
 		run()
 		h.Wait(21 * time.Hour)
 	}
-	if got := standing(t, h); len(got) != 1 || got[0].Kind != brake.Rail || got[0].Target != string(award.Bank) || got[0].Pulled.By != actor {
+	if got := standing(t, h); len(got) != 2 || got[0].Kind != brake.Rail || got[0].Target != string(award.Bank) || got[0].Pulled.By != actor {
 		t.Fatalf("%+v", got)
 	}
 	h.Receive(reconciliationtest.BankSource, reconciliation.LastReady(h.Now()))

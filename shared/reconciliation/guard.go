@@ -26,7 +26,7 @@ type Guard struct {
 	Regions []Region
 	// BlindDays is how many days in a row without a believed statement are blind.
 	BlindDays int
-	// Strangers is how many open payments that our books have not are bearable on one rail.
+	// Strangers is how many open payments that our books have not are bearable on one account.
 	Strangers int
 	Now       func() time.Time
 }
@@ -149,7 +149,7 @@ func (g Guard) causes(ctx context.Context, w *Watched) ([]cause, error) {
 			causes = append(causes, g.rails(s.Rails, brake.Blind)...)
 		}
 	}
-	strangers := map[award.Rail]int{}
+	strangers := map[string]int{}
 	for _, r := range g.Regions {
 		broken := map[civil.DivisionCode]bool{}
 		err := Look(ctx, g.Table, r.Divisions, func(b Break) {
@@ -159,7 +159,7 @@ func (g Guard) causes(ctx context.Context, w *Watched) ([]cause, error) {
 			case b.Class == Incoherent:
 				broken[b.Division] = true
 			case (b.Class == MissingOurs || b.Class == UnknownNumber && b.Way == payout.Out) && b.Source != Treasury && b.Gone == "":
-				strangers[b.Rail]++
+				strangers[b.Source]++
 			}
 		})
 		if err != nil {
@@ -167,9 +167,9 @@ func (g Guard) causes(ctx context.Context, w *Watched) ([]cause, error) {
 		}
 		causes = append(causes, r.incoherent(broken)...)
 	}
-	for rail, n := range strangers {
-		if n > g.Strangers {
-			causes = append(causes, g.rails([]award.Rail{rail}, brake.Strangers)...)
+	for _, s := range g.Sources {
+		if strangers[s.Name] > g.Strangers {
+			causes = append(causes, g.rails(s.Rails, brake.Strangers)...)
 		}
 	}
 	return causes, nil

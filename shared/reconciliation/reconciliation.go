@@ -25,7 +25,7 @@ import (
 
 // The sources: accounts whose statements we hold against our books.
 const (
-	Bank     = "bank"     // the agent bank's account for single transfers
+	Bank     = "bank"     // the agent bank's account for our transfers, single and in files
 	WxPay    = "wxpay"    // the merchant account at WeChat Pay
 	Treasury = "treasury" // the treasury's account that the money comes from
 )
@@ -69,14 +69,17 @@ const DefaultCut = time.Hour
 
 var numbers = regexp.MustCompile(`^[0-9a-z]{1,32}$`)
 
-// BankSource is the account of single transfers under an agreement with the bank.
+// byBank are the rails whose payments the agent bank makes, one by one and in files.
+var byBank = []award.Rail{award.Bank, award.BankBatch}
+
+// BankSource is the account of transfers under an agreement with the bank.
 func BankSource(agreement string, unit Unit) Source {
-	return Source{Name: Bank, Rails: []award.Rail{award.Bank}, Layout: Plain(unit), Holder: agreement, Numbers: numbers, Cut: DefaultCut}
+	return Source{Name: Bank, Rails: byBank, Layout: Plain(unit), Holder: agreement, Numbers: numbers, Cut: DefaultCut}
 }
 
 // TreasurySource is the account that the bank's payments are drawn on.
 func TreasurySource(account string, unit Unit) Source {
-	return Source{Name: Treasury, Rails: []award.Rail{award.Bank}, Layout: Plain(unit), Holder: account, Numbers: numbers, Cut: DefaultCut}
+	return Source{Name: Treasury, Rails: byBank, Layout: Plain(unit), Holder: account, Numbers: numbers, Cut: DefaultCut}
 }
 
 // WxPaySource is the account of a merchant at WeChat Pay.

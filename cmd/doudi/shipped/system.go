@@ -292,7 +292,7 @@ func settings(t *doudi.Template, o Options, amazon, own, outside, appID, agreeme
 		"DOUDI_EXCHANGE_URL": outside + "/exchange", "DOUDI_EXCHANGE_SECRET": "ExchangeSecret",
 		"DOUDI_BANK_URL": outside + "/bank", "DOUDI_BANK_SECRET": "BankSecret",
 		"DOUDI_WXPAY": map[bool]string{true: "yes", false: "no"}[o.Wallets], "DOUDI_WXPAY_URL": outside, "DOUDI_WXPAY_CALLBACK": own + wxpayrail.CallbackPath, "DOUDI_WXPAY_SECRET": "WxpaySecret",
-		"DOUDI_BANK_ACCOUNT": agreement, "DOUDI_TREASURY_ACCOUNT": world.TreasuryHolder, "DOUDI_TREASURY_BY_HAND": "no", "DOUDI_STATEMENT_UNIT": "yuan",
+		"DOUDI_BANK_ACCOUNT": agreement, "DOUDI_TREASURY_ACCOUNT": world.TreasuryHolder, "DOUDI_TREASURY_BY_HAND": "no", "DOUDI_STATEMENT_UNIT": "yuan", "DOUDI_WXPAY_MERCHANT": "",
 		"DOUDI_SMS_URL": outside + "/sms", "DOUDI_SMS_SECRET": "SmsSecret",
 		"DOUDI_BLIND_DAYS": "2", "DOUDI_STRANGERS": "3", "DOUDI_CASH_CASE_FEN": strconv.FormatInt(int64(local.CashCaseFen), 10), "DOUDI_CASH_DAY_FEN": strconv.FormatInt(int64(local.CashDayFen), 10),
 	}

@@ -34,7 +34,7 @@ func run(_ context.Context, w *deployed.World) error {
 			return nil, err
 		}
 		rails := rail.Of(bankrail.New(bank))
-		if _, _, err := wallet.Join(ctx, r, rails); err != nil {
+		if _, err := wallet.Join(ctx, r, rails); err != nil {
 			return nil, err
 		}
 		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rails, Now: w.Now, Metrics: w.Metrics, Log: w.Log,

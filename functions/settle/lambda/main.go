@@ -31,13 +31,16 @@ func run(ctx context.Context, w *deployed.World) error {
 			return deployed.Two{}, err
 		}
 		rails := rail.Of(bankrail.New(client))
-		mchID, appID, err := wallet.Join(ctx, r, rails)
+		joined, err := wallet.Join(ctx, r, rails)
 		if err != nil {
 			return deployed.Two{}, err
 		}
 		office := books.Office(box)
 		fetch := map[string]settle.Fetch{reconciliation.Bank: settle.FromBank(client, bank.Payouts), reconciliation.Treasury: settle.FromBank(client, bank.Treasury)}
-		d := settle.Deps{Table: w.Table, Rails: rails, Box: box, Blind: blind, Merchant: settle.Merchant{MchID: mchID, AppID: appID},
+		if joined.Client != nil {
+			fetch[reconciliation.WxPay] = settle.FromWxPay(joined.Client)
+		}
+		d := settle.Deps{Table: w.Table, Rails: rails, Box: box, Blind: blind, Merchant: settle.Merchant{MchID: joined.MchID, AppID: joined.AppID},
 			Office: &office, Fetch: fetch, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 		return deployed.Two{API: w.API(settle.Routes(d)), Work: settle.Handle(d)}, nil
 	}).Get)

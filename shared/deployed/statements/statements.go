@@ -32,6 +32,9 @@ func In(w *deployed.World) Books {
 		treasury.ByHand = s.Has("DOUDI_TREASURY_BY_HAND") && s.Enum("DOUDI_TREASURY_BY_HAND", "yes", "no") == "yes"
 		b.sources = append(b.sources, treasury)
 	}
+	if s.Has("DOUDI_WXPAY_MERCHANT") {
+		b.sources = append(b.sources, reconciliation.WxPaySource(s.Text("DOUDI_WXPAY_MERCHANT")))
+	}
 	return b
 }
 

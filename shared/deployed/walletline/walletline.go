@@ -59,27 +59,33 @@ func In(w *deployed.World) Line {
 // On reports whether the region pays into wallets.
 func (l Line) On() bool { return l.on }
 
-// Join puts the rail into rails, where the region uses it, and answers the
-// merchant's number and the mini-program that people accept in.
-func (l Line) Join(ctx context.Context, r *secrets.Reading, rails rail.Set) (mchID, appID string, err error) {
+// Joined is the line of a region that uses it; the zero value is of one that does not.
+type Joined struct {
+	MchID  string
+	AppID  string        // of the mini-program that people accept in
+	Client *wxpay.Client // for statements
+}
+
+// Join puts the rail into rails, where the region uses it.
+func (l Line) Join(ctx context.Context, r *secrets.Reading, rails rail.Set) (Joined, error) {
 	if !l.on {
-		return "", "", nil
+		return Joined{}, nil
 	}
 	s, err := secrets.Read[secret](ctx, r, l.secret)
 	if err != nil {
-		return "", "", err
+		return Joined{}, err
 	}
 	c, err := s.config()
 	if err != nil {
-		return "", "", err
+		return Joined{}, err
 	}
 	c.BaseURL, c.NotifyURL, c.AppID, c.HTTP, c.Now, c.Random = l.base, l.callback, l.appID, l.w.HTTP, l.w.Now, rand.Reader
 	client, err := wxpay.New(c)
 	if err != nil {
-		return "", "", err
+		return Joined{}, err
 	}
 	rails[award.WxPay] = wxpayrail.New(client, l.w.Table, c.MaxFen, l.w.Now, wait)
-	return c.MchID, c.AppID, nil
+	return Joined{c.MchID, c.AppID, client}, nil
 }
 
 // config says of a key only that it is wrong: what is wrong with it could quote it.
