@@ -28,7 +28,7 @@ const (
 var (
 	bankBooks = reconciliation.BankSource("A-1", reconciliation.Yuan)
 	treasury  = reconciliation.TreasurySource("T-1", reconciliation.Yuan)
-	paper     = strings.Repeat("ab", 32)
+	proof     = strings.Repeat("ab", 32)
 )
 
 // books is an office that reconciles.
@@ -79,7 +79,7 @@ func (w *world) matched(office reconciliation.Office, day civil.Day, lines ...re
 func (w *world) closing(who, id, step string, version int64) reply {
 	in := m{"version": version}
 	if step == "proposals" {
-		in["reason"], in["evidence"], in["note"] = "provider_corrected", paper, "银行已更正。"
+		in["reason"], in["evidence"], in["note"] = "provider_corrected", proof, "银行已更正。"
 	}
 	return w.send("POST", who, breaks+"/"+id+"/"+step, w.IDs.New(), in)
 }
@@ -123,7 +123,7 @@ func TestTwoPeopleCloseABreak(t *testing.T) {
 	w.want(w.closing(finance, b.ID, "proposals", 7), 409, "break-moved")
 	w.want(w.send("POST", finance, breaks+"/"+b.ID+"/proposals", w.IDs.New(), m{"version": 1, "reason": "provider_corrected", "evidence": strings.Repeat("Z", 64)}), 400, "break-evidence")
 	key := w.IDs.New()
-	in := m{"version": 1, "reason": "provider_corrected", "evidence": paper, "note": "银行已更正。"}
+	in := m{"version": 1, "reason": "provider_corrected", "evidence": proof, "note": "银行已更正。"}
 	proposed := w.send("POST", finance, breaks+"/"+b.ID+"/proposals", key, in)
 	w.want(proposed, 201, "")
 	if again := w.send("POST", finance, breaks+"/"+b.ID+"/proposals", key, in); again.body != proposed.body {
@@ -141,7 +141,7 @@ func TestTwoPeopleCloseABreak(t *testing.T) {
 	}
 	closed := w.closing(finance2, b.ID, "agreements", 2)
 	w.want(closed, 201, "")
-	if closed.text("state") != "closed" || closed.text("closed_by") != finance2 || closed.text("evidence") != paper {
+	if closed.text("state") != "closed" || closed.text("closed_by") != finance2 || closed.text("evidence") != proof {
 		t.Errorf("%s", closed.body)
 	}
 	w.want(w.closing(finance, b.ID, "proposals", 3), 409, "break-state")
@@ -157,7 +157,7 @@ func TestTwoPeopleCloseABreak(t *testing.T) {
 	for _, e := range w.Events(b.Event("", event.Actor{}, w.Now()).PK) {
 		if e.Noun == reconciliation.Noun {
 			events++
-			if e.Version > 1 && (e.Actor.Person == "" || e.Trace == "" || e.Facts.Text("evidence") != paper) {
+			if e.Version > 1 && (e.Actor.Person == "" || e.Trace == "" || e.Facts.Text("evidence") != proof) {
 				t.Errorf("the event does not say who, with what and in which request: %+v", e)
 			}
 		}
@@ -243,7 +243,7 @@ func TestAFinanceOfficerBringsAStatement(t *testing.T) {
 		"another day's":           {bring(good, "treasury", day.AddDays(-1)), 400, "statement-unreadable", ""},
 		"of today":                {bring(treasury.Write(calendar.Today(w.Now()), nil), "treasury", calendar.Today(w.Now())), 400, "statement-day", ""},
 		"another account's":       {bring(good, "bank", day), 400, "statement-unreadable", ""},
-		"a field nobody knows":    {m{"source": "treasury", "day": day.String(), "sha256": paper, "content_base64": "", "believe": true}, 400, "", ""},
+		"a field nobody knows":    {m{"source": "treasury", "day": day.String(), "sha256": proof, "content_base64": "", "believe": true}, 400, "", ""},
 	} {
 		r := w.send("POST", finance2, statements, w.IDs.New(), c.in)
 		if r.status != c.status || c.code != "" && r.code != c.code || c.fields != "" && r.fields != c.fields {
