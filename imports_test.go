@@ -39,6 +39,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/card",
 		"shared/discovery",
 		"shared/complaint",
+		"shared/disclosure",
 		"shared/division/...",
 		"shared/document/...",
 		"shared/envelope",

@@ -39,6 +39,7 @@ func commands() []command {
 		{"verify-log", "check such an export, offline 离线核对导出的监督日志", verifyLog},
 		{"verify-card", "check the proof on a citizen's card, offline 离线核对明白卡", verifyCard},
 		{"forget", "erase the salt of one case in the evidence log 销毁一件案子在监督日志中的盐值", forget},
+		{"opendata", "fetch open data and make every total again 下载开放数据并重新计算", openData},
 		{"log-keys", "what an evidence log signs with 生成监督日志密钥", logKeys},
 		{"mandates", "bring a spreadsheet of measures 导入督办清单", tellMandates},
 		{"cost", "what a million applications cost 每百万件申请的费用", price},

@@ -15,6 +15,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/notice"
@@ -50,9 +51,10 @@ type Post struct {
 
 // Task is one thing that somebody must do. It holds nothing personal.
 type Task struct {
-	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice", "reveal"
+	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice", "reveal", "objection"
 	Application string       `json:"application,omitempty"`
-	ID          string       `json:"id,omitempty"` // of the order, envelope, appeal or notice
+	ID          string       `json:"id,omitempty"`      // of the order, envelope, appeal or notice
+	Edition     string       `json:"edition,omitempty"` // that an objection is about
 	Division    string       `json:"division"`
 	Place       string       `json:"place"`
 	State       string       `json:"state"`
@@ -79,7 +81,7 @@ type HoldReason struct {
 var steps = map[staff.Action]string{
 	staff.Propose: "提出先行救助意见", staff.Approve: "审批先行救助", staff.Explain: "补充说明情况", staff.ReleaseHold: "核实并处理暂缓",
 	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
-	staff.AgreeReveal: "决定是否同意查看完整个人信息", staff.ReviewReveal: "复核查看完整个人信息有无必要",
+	staff.AnswerObjection: "答复对公布内容的异议", staff.AgreeReveal: "决定是否同意查看完整个人信息", staff.ReviewReveal: "复核查看完整个人信息有无必要",
 	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", staff.AnswerAppeal: "答复异议", staff.Call: "打电话告知本人",
 	staff.HearPerson: "听取本人陈述", staff.DecideRecovery: "决定是否追回", staff.BookRepayment: "登记归还的款项", staff.ApproveWaiver: "同意豁免其余款项",
 }
@@ -337,6 +339,15 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		t.Deadline = span(n.At, n.CallDue(), now)
 		a, err := application.Get(ctx, d.Table, n.Application)
 		return d.about(t, who, a, staff.Call, civil.DivisionCode(n.Township), nil, now), err == nil, err
+	case disclosure.IsObjection(item.Key):
+		o, err := disclosure.DecodeObjection(item)
+		if err != nil {
+			return t, false, err
+		}
+		t.Kind, t.ID, t.Edition, t.State, t.StateLabel = "objection", o.ID, o.Edition, "open", "待答复"
+		t.Deadline = span(o.At, o.Due, now)
+		a, err := application.Get(ctx, d.Table, o.Application)
+		return d.about(t, who, a, staff.AnswerObjection, o.Division, o.Not, now), err == nil, err
 	case reading.Is(item.Key):
 		r, err := reading.Decode(item)
 		if err != nil {

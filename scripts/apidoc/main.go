@@ -19,6 +19,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/functions/complain"
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/disclose"
 	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/oversee"
@@ -84,6 +85,7 @@ func routes() map[string][]httpapi.Route {
 		"decide":    decide.Routes(decide.Deps{}),
 		"discover":  discover.Routes(discover.Deps{}),
 		"oversee":   oversee.Routes(oversee.Deps{}),
+		"disclose":  disclose.Routes(disclose.Deps{}),
 		"supervise": supervise.Routes(supervise.Deps{}),
 		"settle":    settle.Routes(settle.Deps{}),
 	}
@@ -223,7 +225,7 @@ func tag(path string) string {
 		return "staff"
 	case strings.HasPrefix(path, "/v1/callbacks/"):
 		return "callbacks"
-	case path == "/v1/health":
+	case path == "/v1/health", strings.HasPrefix(path, "/v1/open-data/"), strings.HasPrefix(path, "/v1/disclosures") && !strings.Contains(path, "/objections"):
 		return "everyone"
 	}
 	return "citizen"

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -256,6 +257,15 @@ func (w *World) ServeChangesAndTickWith(decode lambdaqueue.Decode, get func(cont
 		return three.Tick(ctx)
 	}
 	lambda.Start(three(lambdahttp.Adapt(serve), changes, tick))
+}
+
+// ServeAndTick answers API Gateway with routes, and runs tick by the clock. It does
+// not return.
+func (w *World) ServeAndTick(routes []httpapi.Route, tick func(context.Context) error) {
+	unread := func(context.Context, events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+		return events.DynamoDBEventResponse{}, errors.New("no stream is read here")
+	}
+	lambda.Start(three(lambdahttp.Adapt(w.API(routes)), unread, tick))
 }
 
 // three tells a batch of changes by its records, the clock by its name, and takes

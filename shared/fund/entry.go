@@ -3,6 +3,7 @@ package fund
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +82,17 @@ type Claim struct {
 
 func (c Claim) cause(step string) string {
 	return fmt.Sprintf("%s#%s#%03d#%s", c.Application, c.Award, c.Number, step)
+}
+
+// Claim is whose reservation e is about, by application, award and number; false
+// for an appropriation.
+func (e Entry) Claim() (Claim, bool) {
+	parts := strings.Split(e.Cause, "#")
+	if len(parts) != 4 {
+		return Claim{}, false
+	}
+	n, err := strconv.Atoi(parts[2])
+	return Claim{Application: parts[0], Award: parts[1], Number: n}, err == nil && n > 0
 }
 
 // The steps of a claim. Posting and voiding share one: whichever comes first

@@ -3,7 +3,6 @@ package fund
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -144,11 +143,8 @@ func (l *Inspected) sums() {
 
 // Of is the award that an entry is about; ok is false for an appropriation.
 func (e Entry) Of() (application, award string, ok bool) {
-	parts := strings.Split(e.Cause, "#")
-	if len(parts) != 4 {
-		return "", "", false
-	}
-	return parts[0], parts[1], true
+	c, ok := e.Claim()
+	return c.Application, c.Award, ok
 }
 
 // About reads the entries of a slice about one award. One that is not what it says

@@ -56,7 +56,7 @@ func (a *api) fail(w http.ResponseWriter, f *fault.Error, requestID string, lang
 		w.Header().Set("WWW-Authenticate", challenge(f))
 	}
 	w.Header().Set("Content-Language", string(lang))
-	send(w, answer{p.Status, problemType, body})
+	send(w, answer{status: p.Status, contentType: problemType, body: body})
 }
 
 // challenge tells a client whether to sign in, or to sign in anew (RFC 9470).

@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doudi-aid/doudi/shared/fault"
 )
@@ -89,6 +90,11 @@ type RawAnswer struct {
 	Status      int
 	ContentType string // empty for an answer without body
 	Body        []byte
+	// MaxAge is how long anybody may keep the answer; 0 is not at all.
+	MaxAge time.Duration
+	// Style is the style sheet in a page, the only thing that a browser may apply
+	// of it: there are no scripts and nothing is loaded.
+	Style string
 }
 
 // Stored is an answer whose bytes were fixed earlier. A function that answers it
@@ -96,6 +102,9 @@ type RawAnswer struct {
 type Stored struct {
 	Status int
 	Body   []byte
+	// MaxAge is how long anybody may keep the answer; 0 is not at all. It is for
+	// what the public may see.
+	MaxAge time.Duration
 }
 
 // Reply is a T whose bytes are fixed, to be stored with the change that made it
@@ -107,11 +116,18 @@ type Reply[T any] struct{ Stored }
 // answering.
 func Fresh[T any](status int, v T) (Reply[T], error) {
 	body, err := Encode(v)
-	return Reply[T]{Stored{status, body}}, err
+	return Reply[T]{Stored{Status: status, Body: body}}, err
 }
 
 // Again is the reply whose bytes were stored.
-func Again[T any](status int, body []byte) Reply[T] { return Reply[T]{Stored{status, body}} }
+func Again[T any](status int, body []byte) Reply[T] {
+	return Reply[T]{Stored{Status: status, Body: body}}
+}
+
+// Keepable is the reply whose bytes were fixed, which anybody may keep for a while.
+func Keepable[T any](body []byte, maxAge time.Duration) Reply[T] {
+	return Reply[T]{Stored{http.StatusOK, body, maxAge}}
+}
 
 func (s Stored) stored() Stored      { return s }
 func (Reply[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
@@ -131,6 +147,8 @@ type answer struct {
 	status      int
 	contentType string
 	body        []byte
+	maxAge      time.Duration
+	style       string
 }
 
 const jsonType = "application/json; charset=utf-8"
@@ -167,13 +185,13 @@ func Checked[In, Out any](pattern string, status int, o Options, check func(cont
 		}
 		if s, ok := any(v).(interface{ stored() Stored }); ok {
 			kept := s.stored()
-			return answer{kept.Status, jsonType, kept.Body}, nil
+			return answer{status: kept.Status, contentType: jsonType, body: kept.Body, maxAge: kept.MaxAge}, nil
 		}
 		if _, none := any(v).(None); none {
 			return answer{status: http.StatusNoContent}, nil
 		}
 		body, err := Encode(v)
-		return answer{status, jsonType, body}, err
+		return answer{status: status, contentType: jsonType, body: body}, err
 	}
 	return Route{Pattern: pattern, Status: status, Options: o, In: in, Out: out, plan: p, serve: serve}
 }
@@ -202,7 +220,7 @@ func merge(form, meaning error) error {
 func Raw(pattern string, o Options, h func(context.Context, RawCall) (RawAnswer, error)) Route {
 	serve := func(ctx context.Context, r Request, header http.Header) (answer, error) {
 		a, err := h(ctx, RawCall{r, header})
-		return answer{a.Status, a.ContentType, a.Body}, err
+		return answer{a.Status, a.ContentType, a.Body, a.MaxAge, a.Style}, err
 	}
 	return Route{Pattern: pattern, Status: http.StatusOK, Options: o, serve: serve}
 }

@@ -3,6 +3,9 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -214,7 +217,7 @@ func (a *api) handler(route Route) http.Handler {
 		}
 		x.log(ans.status, nil)
 		w.Header().Set("X-Request-Id", x.id)
-		send(w, ans)
+		send(w, ans.keepable(w.Header(), r))
 	})
 }
 
@@ -520,6 +523,26 @@ func secure(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+}
+
+// keepable sets the headers of an answer that anybody may keep. Whoever has it
+// already is told so.
+func (ans answer) keepable(h http.Header, r *http.Request) answer {
+	if ans.style != "" {
+		sum := sha256.Sum256([]byte(ans.style))
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; frame-ancestors 'none'")
+	}
+	if ans.maxAge <= 0 {
+		return ans
+	}
+	sum := sha256.Sum256(ans.body)
+	tag := `"` + hex.EncodeToString(sum[:]) + `"`
+	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(ans.maxAge/time.Second)))
+	h.Set("ETag", tag)
+	if ans.status == http.StatusOK && r.Header.Get("If-None-Match") == tag {
+		return answer{status: http.StatusNotModified}
+	}
+	return ans
 }
 
 func send(w http.ResponseWriter, ans answer) {

@@ -73,6 +73,9 @@ type figures struct {
 		PreKind         *figure[string] `yaml:"pre_kind"` // NATURAL or WORKING
 		SkipIfEmergency *figure[bool]   `yaml:"skip_if_emergency"`
 		PostPublish     *figure[bool]   `yaml:"post_publish"`
+		PostDays        *figure[int]    `yaml:"post_days" need:"optional"`      // that a decision stays posted
+		NameEmergency   *figure[bool]   `yaml:"name_emergency" need:"optional"` // emergency aid is posted by (masked) name
+		LeastCell       *figure[int]    `yaml:"least_cell" need:"optional"`     // persons below which nothing is told of a place
 	} `yaml:"publicity"`
 	Reserve struct {
 		PerHeadFenYear  *figure[money.Fen] `yaml:"per_head_fen_year"`

@@ -283,7 +283,7 @@ func TestMaterials(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if p := r.Publicity(); p != (Publicity{SkipIfEmergency: true, PostPublish: true}) {
+	if p := r.Publicity(); p != (Publicity{SkipIfEmergency: true, PostPublish: true, PostDays: 30, LeastCell: LeastCell}) {
 		t.Errorf("%+v", p)
 	}
 }

@@ -25,6 +25,8 @@ func (l *loader) inspect(f *file) []FigureNote {
 	word(i, "apply_place", m.ApplyPlace, "EMERGENCY_PLACE", "HUKOU", "RESIDENCE")
 	word(i, "publicity.pre_kind", m.Publicity.PreKind, "NATURAL", "WORKING")
 	between(i, "publicity.pre_days", m.Publicity.PreDays, 0, 30)
+	between(i, "publicity.post_days", m.Publicity.PostDays, 1, 365)
+	between(i, "publicity.least_cell", m.Publicity.LeastCell, LeastCell, 100)
 	between(i, "reserve.low_water_percent", m.Reserve.LowWaterPercent, 1, 100)
 	between(i, "reserve.per_head_fen_year", m.Reserve.PerHeadFenYear, 1, 1000_00)
 	between(i, "remedy.appeal_working_days", m.Remedy.AppealWorkingDays, 1, 60)

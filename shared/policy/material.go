@@ -33,10 +33,28 @@ type Publicity struct {
 	PreWorking      bool // PreDays are working days
 	SkipIfEmergency bool // no posting before the decision in an emergency
 	PostPublish     bool // the decision is published (Law art. 45)
+	PostDays        int  // how long it stays posted
+	NameEmergency   bool // emergency aid is posted by masked name
+	LeastCell       int  // the fewest persons of whom something is told together
 }
 
-// Publicity is the posting rules of the region.
+// postDays is how long a decision stays posted where the file says nothing.
+const postDays = 30
+
+// Publicity is the posting rules of the region. A file that says nothing of names
+// and numbers posts no names of emergency aid, and nothing of fewer than LeastCell.
 func (r *Rules) Publicity() Publicity {
 	p := r.content().figures.Publicity
-	return Publicity{*p.PreDays.Value, *p.PreKind.Value == "WORKING", *p.SkipIfEmergency.Value, *p.PostPublish.Value}
+	out := Publicity{PreDays: *p.PreDays.Value, PreWorking: *p.PreKind.Value == "WORKING", SkipIfEmergency: *p.SkipIfEmergency.Value,
+		PostPublish: *p.PostPublish.Value, PostDays: postDays, LeastCell: LeastCell}
+	if p.PostDays != nil {
+		out.PostDays = *p.PostDays.Value
+	}
+	if p.NameEmergency != nil {
+		out.NameEmergency = *p.NameEmergency.Value
+	}
+	if p.LeastCell != nil {
+		out.LeastCell = *p.LeastCell.Value
+	}
+	return out
 }

@@ -22,6 +22,10 @@ import (
 // general way, which is not pay-first.
 const CodeCeiling money.Fen = 20_000_00
 
+// LeastCell is the fewest persons of whom anything may be published together. No
+// file can lower it.
+const LeastCell = 5
+
 // The words of the Law as traces cite them.
 const (
 	lawCheck      = "社会救助法第四十一条"

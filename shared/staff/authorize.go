@@ -102,6 +102,9 @@ const (
 	CloseMandate     Action = "close_mandate"
 	DrawSample       Action = "draw_sample"
 	ReadSample       Action = "read_sample"
+	ReadObjection    Action = "read_objection"
+	AnswerObjection  Action = "answer_objection"
+	TakeDown         Action = "take_down"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -118,8 +121,8 @@ const (
 	OnPayment     Group = "on_payment"     // is about a payment already decided
 	Oversight     Group = "oversight"      // the work of the supervision body itself
 	Brakes        Group = "brakes"         // stops or frees money, which supervisors may too
-	Glass         Group = "glass"          // opens particulars, which supervisors may too
 	Inspecting    Group = "inspecting"     // looks for what is wrong and says what it was, which supervisors may too
+	Glass         Group = "glass"          // opens particulars or hides them, which supervisors may too
 )
 
 // groups says which groups each action is in.
@@ -202,6 +205,9 @@ var groups = map[Action][]Group{
 	CloseMandate:     {Oversight},
 	DrawSample:       {Oversight},
 	ReadSample:       nil,
+	ReadObjection:    {OnApplication},
+	AnswerObjection:  {Act, OnApplication, SecondStep},
+	TakeDown:         {Glass, OnApplication},
 }
 
 // Actions lists every action, by name.

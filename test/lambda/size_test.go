@@ -25,6 +25,7 @@ var ceilings = map[string]int64{
 	"oversee":   112,
 	"discover":  125,
 	"supervise": 125,
+	"disclose":  127,
 }
 
 func TestSizes(t *testing.T) {

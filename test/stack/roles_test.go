@@ -28,6 +28,8 @@ var places = map[string]struct{ arn, leading string }{
 	"staff":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "STAFF#1"},
 	"kin":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "KIN#1"},
 	"brake":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "BRAKE#1"},
+	"told":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "DISCLOSURE#1"},
+	"readings":      {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "READINGS#1"},
 	"log":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LOG#1"},
 	"marker":        {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LEAF#1"},
 	"salt":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "SALT#1"},
@@ -77,7 +79,7 @@ var parameters = map[string]string{
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin brake complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin brake told readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},
@@ -101,16 +103,18 @@ var never = []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb
 var neverOf = map[string][]string{
 	"apply": {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"}, // open to everybody on the Internet: no money, no secrets
 	// Open to everybody too: it may not touch a case, money, or who works here.
-	"complain":  {"secret-", "-queue", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:UpdateItem fund"},
-	"signin":    {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
-	"notify":    {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
-	"log":       {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
-	"relay":     {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
-	"oversee":   {"secret-", "seal-key", "sqs:SendMessage", "evidence", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem log", "dynamodb:PutItem marker", "dynamodb:UpdateItem"}, // sees all figures, changes nothing
-	"sweep":     {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
-	"verify":    {"secret-bank", "secret-wxpay", "pay-queue"},
-	"decide":    {"secret-", "-queue"},
-	"discover":  {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake"},
+	"complain": {"secret-", "-queue", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:UpdateItem fund"},
+	"signin":   {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
+	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
+	"log":      {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
+	"relay":    {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
+	"oversee":  {"secret-", "seal-key", "sqs:SendMessage", "evidence", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem log", "dynamodb:PutItem marker", "dynamodb:UpdateItem"}, // sees all figures, changes nothing
+	"sweep":    {"secret-", "seal-key", "sqs:ReceiveMessage", "dynamodb:PutItem fund"},
+	"verify":   {"secret-bank", "secret-wxpay", "pay-queue"},
+	"decide":   {"secret-", "-queue"},
+	"discover": {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake"},
+	// Open to everybody: it writes what is told and nothing of a case, of money, of the log or of staff.
+	"disclose":  {"secret-", "-queue", "dynamodb:UpdateItem", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem log", "dynamodb:PutItem brake", "evidence", "index-"},
 	"supervise": {"secret-", "-queue", "dynamodb:UpdateItem", "evidence", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem case"},
 	"pay":       {"secret-source", "secret-wechat", "sqs:SendMessage", "evidence", "dynamodb:PutItem brake"},
 	"settle":    {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},

@@ -2,12 +2,15 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
+	"github.com/doudi-aid/doudi/functions/disclose"
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/relay"
 	"github.com/doudi-aid/doudi/functions/sweep"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
@@ -116,6 +119,26 @@ func (s *System) coherenceLoop(ctx context.Context) {
 			s.log.ErrorContext(ctx, "cohere", "err", err)
 		}
 	}
+}
+
+// discloseLoop is the schedule of what the public is told.
+func (s *System) discloseLoop(ctx context.Context, d disclose.Deps, every time.Duration) {
+	for ctx.Err() == nil {
+		if err := disclose.Run(ctx, d); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "disclose", "err", err)
+		}
+		wait(ctx, every)
+	}
+}
+
+// discloseDeps tell the public what every shipped region decided.
+func (s *System) discloseDeps() disclose.Deps {
+	entries := evidence.New(s.Table, s.Box, rand.Reader, s.now)
+	return disclose.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Tree: s.Tree, Regions: s.Tree.Regions(),
+		Logged: func(ctx context.Context, key table.Key) (bool, error) {
+			_, in, err := entries.Index(ctx, key)
+			return in, err
+		}, Now: s.now, Metrics: s.metrics, Log: s.log}
 }
 
 func wait(ctx context.Context, d time.Duration) {

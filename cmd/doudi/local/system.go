@@ -76,6 +76,10 @@ type Options struct {
 	Now            func() time.Time // the clock of system and world; nil for the machine's
 }
 
+// discloseEvery is how often a local system looks what the public is to be told: it
+// reads every ledger, and nobody waits for it.
+const discloseEvery = time.Minute
+
 // The stores.
 const (
 	Embedded = "embedded"
@@ -194,6 +198,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		Watch: s.watch()}
 	s.run(func() { s.sweepLoop(ctx, o.SweepEvery) })
 	s.run(func() { s.coherenceLoop(ctx) })
+	s.run(func() { s.discloseLoop(ctx, s.discloseDeps(), discloseEvery) })
 	s.serve(api, s.front(handler))
 	return nil
 }

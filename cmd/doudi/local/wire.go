@@ -17,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/apply"
 	"github.com/doudi-aid/doudi/functions/complain"
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/functions/disclose"
 	"github.com/doudi-aid/doudi/functions/discover"
 	"github.com/doudi-aid/doudi/functions/log"
 	"github.com/doudi-aid/doudi/functions/notify"
@@ -175,6 +176,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 		supervise.Routes(supervise.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Tree: s.Tree, Random: random, Now: s.now}),
 		settle.Routes(settle.Deps{Table: s.Table, Rails: rails, Box: s.Box, Blind: s.Blind, Merchant: merchant, Now: s.now, Metrics: s.metrics, Log: s.log}),
 		log.Routes(s.logDeps),
+		disclose.Routes(s.discloseDeps()),
 	)
 	if err := sameRoutes(t, routes); err != nil {
 		return nil, err

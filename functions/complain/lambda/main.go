@@ -9,6 +9,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/document/bucket"
+	"github.com/doudi-aid/doudi/shared/watch"
 )
 
 func main() { deployed.Main(run) }
@@ -23,6 +24,7 @@ func run(ctx context.Context, w *deployed.World) error {
 	if err != nil {
 		return err
 	}
+	w.Watch = watch.Over(w.Table, w.Now)
 	w.Serve(complain.Routes(complain.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(),
 		Documents: bucket.New(w.AWS, evidence, box), IDs: w.IDs, Now: w.Now}))
 	return nil
