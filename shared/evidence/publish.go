@@ -72,28 +72,40 @@ func (p *Publisher) Witnessed(ctx context.Context) (Published, error) {
 // once (K25). ErrDamaged when the leaves are not those that the head was made of:
 // then nothing is signed, and nothing will be until a person has looked.
 func (p *Publisher) Publish(ctx context.Context) (Published, error) {
+	for range tries {
+		out, twin, err := p.publish(ctx)
+		if !twin {
+			return out, err
+		}
+	}
+	return Published{}, ErrContended
+}
+
+// publish is one try; twin says that another publisher was quicker, which may not
+// have come as far.
+func (p *Publisher) publish(ctx context.Context) (out Published, twin bool, err error) {
 	done, version, err := p.read(ctx, publishedKey)
 	if err != nil {
-		return done, err
+		return done, false, err
 	}
 	head, err := p.Log.Head(ctx)
 	if err != nil || version > 0 && head.Edge.Size == done.Edge.Size {
-		return done, err
+		return done, false, err
 	}
 	if head.Edge.Size < done.Edge.Size {
-		return done, ErrDamaged.Because(fmt.Errorf("%d leaves were published and there are %d", done.Edge.Size, head.Edge.Size))
+		return done, false, ErrDamaged.Because(fmt.Errorf("%d leaves were published and there are %d", done.Edge.Size, head.Edge.Size))
 	}
 	edge, err := p.tiles(ctx, done.Edge, head.Edge.Size)
 	if err != nil {
-		return done, err
+		return done, false, err
 	}
 	root := edge.Root()
 	if root != head.Root() {
-		return done, ErrDamaged.Because(fmt.Errorf("the leaves up to %d are not those that were sequenced", head.Edge.Size))
+		return done, false, ErrDamaged.Because(fmt.Errorf("the leaves up to %d are not those that were sequenced", head.Edge.Size))
 	}
 	signed, err := note.Sign(&note.Note{Text: Checkpoint{p.Signer.Name(), head.Edge.Size, root}.Text()}, p.Signer)
 	if err != nil {
-		return done, fmt.Errorf("evidence: sign: %w", err)
+		return done, false, fmt.Errorf("evidence: sign: %w", err)
 	}
 	next := Published{edge, string(signed), p.Log.now()}
 	item := table.Item{Key: publishedKey, Version: version + 1, Body: plain(next)}
@@ -102,14 +114,11 @@ func (p *Publisher) Publish(ctx context.Context) (Published, error) {
 		write = table.Put{Item: item}
 	}
 	err = p.Log.table.Transact(ctx, write)
-	if _, twin := table.FailedOn(err, publishedKey); twin {
-		return p.Published(ctx) // another publisher was as far, or further
-	}
-	if err != nil {
-		return done, err
+	if _, twin := table.FailedOn(err, publishedKey); twin || err != nil {
+		return done, twin, err
 	}
 	// If we die here the next publication writes its own.
-	return next, p.Blobs.Put(ctx, Latest, signed)
+	return next, false, p.Blobs.Put(ctx, Latest, signed)
 }
 
 // tiles writes every tile and bundle that the leaves from edge to size complete or
