@@ -98,7 +98,7 @@ func TestIncrementalIsRebuild(t *testing.T) {
 		grown, store := recording()
 		defer func() { _ = store.Close() }()
 		d := &desk{T: t, store: grown, now: monday.AddDate(0, 0, 9)}
-		for range rapid.IntRange(1, 4).Draw(r, "cases") {
+		for range rapid.IntRange(1, 3).Draw(r, "cases") {
 			d.life(func(n int) int { return rapid.IntRange(0, n-1).Draw(r, "n") }, monday.Add(time.Duration(rapid.IntRange(0, 6000).Draw(r, "minute"))*time.Minute),
 				rapid.SampledFrom([]civil.DivisionCode{township, sibling, elsewhere}).Draw(r, "place"))
 		}
@@ -389,7 +389,7 @@ func TestBounds(t *testing.T) {
 	t.Parallel()
 	d := plant(t)
 	d.now = monday.AddDate(0, 0, 9)
-	d.lives(60, 4)
+	d.lives(40, 4)
 	widest := &measuring{Store: d.store}
 	if _, err := (&Folder{Table: widest, Log: &d.log, Tree: division.Shipped()}).Fold(t.Context()); err != nil {
 		t.Fatal(err)
