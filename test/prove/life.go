@@ -182,6 +182,9 @@ type life struct {
 	relay    relay.Deps
 	begin    moment
 	met      int64 // lives that ended where another had been
+	// In a simulation: what is drawn, and how far our clock is from the true one.
+	weather *weather
+	skew    time.Duration
 
 	course
 }
@@ -227,24 +230,27 @@ func born() *life {
 	found := &findings{}
 	r := payouttest.New(found, payouttest.NewFate(nil), payouttest.QuickSignatures())
 	l := &life{Room: r, found: found, post: &post{now: r.Now}}
-	l.relay = relay.Deps{Send: l.post, Now: r.Now}
-	l.sweeper = sweep.Deps{Table: r.Table, Book: rules, Send: l.post, Now: r.Now, Metrics: r, Log: quiet}
-	d := settle.Deps{Table: r.Table, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: quiet}
+	ours := func() time.Time { return r.Now().Add(l.skew) }
+	l.relay = relay.Deps{Send: l.post, Now: ours}
+	l.sweeper = sweep.Deps{Table: r.Table, Book: rules, Send: l.post, Now: ours, Metrics: r, Log: quiet}
+	d := settle.Deps{Table: r.Table, Rails: r.Rails(), Now: ours, Metrics: r, Log: quiet}
 	l.handlers = map[string]queue.Handler{
-		string(work.Pay):    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: r.Now, Metrics: r, Log: quiet}),
+		string(work.Pay):    pay.Handle(pay.Deps{Table: r.Table, Box: r.Box, Rails: r.Rails(), Now: ours, Metrics: r, Log: quiet}),
 		string(work.Settle): settle.Handle(d),
 	}
-	l.web = httpapi.New(httpapi.Config{Now: r.Now, IDs: ident.Random(), Logger: quiet}, settle.Callbacks(d)...)
-	firstly := func(m func() payouttest.Manner) func(int) payouttest.Manner {
+	l.web = httpapi.New(httpapi.Config{Now: ours, IDs: ident.Random(), Logger: quiet}, settle.Callbacks(d)...)
+	manner := func(first *payouttest.Manner, of []payouttest.Manner) func(int) payouttest.Manner {
 		return func(n int) payouttest.Manner {
-			if n == 1 {
-				return m()
+			switch {
+			case l.weather != nil:
+				return l.weather.manner(of)
+			case n == 1:
+				return *first
 			}
 			return payouttest.Well
 		}
 	}
-	r.Teller.Send = firstly(func() payouttest.Manner { return l.send })
-	r.Teller.Ask = firstly(func() payouttest.Manner { return l.ask })
+	r.Teller.Send, r.Teller.Ask = manner(&l.send, payouttest.Sends()), manner(&l.ask, payouttest.Asks())
 	r.Teller.Decide = func(o bank.OrderDocument) payouttest.Verdict {
 		if l.end.name == "bank-busy" && o.Reference != payout.Reference("app1", "01", 1) {
 			return payouttest.Verdict{Status: bank.Paid} // a new attempt goes well

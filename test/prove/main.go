@@ -25,12 +25,19 @@ func main() {
 func run(args []string) error {
 	f := flag.NewFlagSet("prove", flag.ContinueOnError)
 	replay := f.String("replay", "", "one schedule, as a failure prints it")
+	seed := f.Uint64("seed", 0, "one simulated life, as a failure prints it")
+	storms := f.Uint64("storms", 10_000, "how many simulated lives, of seeds 1 and on")
 	every := f.Int("every", 1, "take every nth provider behaviour only; 1 is all of them")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if *every < 1 || f.NArg() > 0 {
 		return errors.New("every is at least 1, and no argument is taken")
+	}
+	if *seed != 0 {
+		trace, wrong := born().simulate(*seed)
+		fmt.Print(trace)
+		return verdict(wrong)
 	}
 	if *replay != "" {
 		s, err := parse(*replay)
@@ -40,14 +47,7 @@ func run(args []string) error {
 		l := born()
 		touches, wrong := l.live(s, l.begin, nil, nil)
 		fmt.Printf("%s\n%d touches of the world\n", s, touches)
-		for _, w := range wrong {
-			fmt.Println("WRONG:", w)
-		}
-		if len(wrong) > 0 {
-			return errors.New("an invariant is broken")
-		}
-		fmt.Println("nothing is wrong")
-		return nil
+		return verdict(wrong)
 	}
 	debug.SetGCPercent(1000) // a million short lives leave nothing behind
 	c := enumerate(*every, func(c *count, all int) {
@@ -60,11 +60,48 @@ func run(args []string) error {
 	for _, line := range c.lines {
 		fmt.Println(line)
 	}
-	fmt.Printf("%d passed, %d failed\n", c.total()-c.failed.Load(), c.failed.Load())
-	if c.failed.Load() > 0 {
+	storm := weathered(*storms)
+	for _, line := range storm.lines {
+		fmt.Println(line)
+	}
+	fmt.Printf("%d storms of seeds 1 to %d: all heal but %d\n", *storms, *storms, storm.failed.Load())
+	failed := c.failed.Load() + storm.failed.Load()
+	fmt.Printf("%d passed, %d failed\n", c.total()+int64(*storms)-failed, failed)
+	if failed > 0 {
 		return errors.New("an invariant is broken")
 	}
 	return nil
+}
+
+// verdict prints what is wrong with one life.
+func verdict(wrong []string) error {
+	for _, w := range wrong {
+		fmt.Println("WRONG:", w)
+	}
+	if len(wrong) > 0 {
+		return errors.New("an invariant is broken")
+	}
+	fmt.Println("nothing is wrong")
+	return nil
+}
+
+// weathered simulates lives of the seeds 1 to n.
+func weathered(n uint64) *count {
+	c := &count{}
+	var next atomic.Uint64
+	var wg sync.WaitGroup
+	for range runtime.NumCPU() {
+		wg.Go(func() {
+			l := born()
+			for seed := next.Add(1); seed <= n; seed = next.Add(1) {
+				if _, wrong := l.simulate(seed); len(wrong) > 0 {
+					c.fail(fmt.Sprintf("WRONG %q\n  replay: go run ./test/prove -seed %d", wrong, seed))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return c
 }
 
 // count is how far an enumeration has come.
@@ -86,6 +123,15 @@ func (c *count) total() int64 {
 		n += c.deep[i].Load()
 	}
 	return n
+}
+
+func (c *count) fail(line string) {
+	c.failed.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.lines) < 20 {
+		c.lines = append(c.lines, line)
+	}
 }
 
 // root is a behaviour of provider, callbacks and messages, and how many crashes
@@ -181,12 +227,7 @@ func (c *count) deepen(l *life, s schedule, from moment, more int, known memory)
 	touches, wrong := l.live(s, from, keep, mine)
 	c.deep[len(s.dooms)].Add(1)
 	if len(wrong) > 0 {
-		c.failed.Add(1)
-		c.mu.Lock()
-		if len(c.lines) < 20 {
-			c.lines = append(c.lines, fmt.Sprintf("WRONG %q\n  replay: make prove REPLAY='%s'", wrong, s))
-		}
-		c.mu.Unlock()
+		c.fail(fmt.Sprintf("WRONG %q\n  replay: make prove REPLAY='%s'", wrong, s))
 	}
 	if more == 0 {
 		return

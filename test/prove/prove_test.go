@@ -26,6 +26,24 @@ func TestSample(t *testing.T) {
 	t.Logf("%d schedules, %d wrong", c.total(), c.failed.Load())
 }
 
+// TestStorms: whatever the weather, when it is over it comes to the right end; and
+// a seed tells the same story twice, also after others.
+func TestStorms(t *testing.T) {
+	t.Parallel()
+	c := weathered(100)
+	for _, line := range c.lines {
+		t.Error(line)
+	}
+	one, other := born(), born()
+	other.simulate(7)
+	for seed := range uint64(20) {
+		first, _ := one.simulate(seed)
+		if again, _ := other.simulate(seed); again != first {
+			t.Fatalf("seed %d:\n%s\nand then\n%s", seed, first, again)
+		}
+	}
+}
+
 // TestTheJudgeCanSayNo: a bank that takes an order and says another amount
 // freezes the payment, which is not the end that was announced.
 func TestTheJudgeCanSayNo(t *testing.T) {
