@@ -13,6 +13,7 @@ import (
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/cmd/doudi/shipped"
+	"github.com/doudi-aid/doudi/cmd/doudi/world"
 )
 
 // engineProgram is where scripts/tools puts the engine that everybody can run.
@@ -31,6 +32,14 @@ func upLambda(ctx context.Context, f *flag.FlagSet, o local.Options, zips string
 	if len(o.WxPay) > 0 && !slices.Equal(o.WxPay, []string{shipped.Region}) {
 		fmt.Fprintf(errs, "doudi up: with -lambda one stack serves one region, so -wxpay takes %s\n", shipped.Region)
 		wrong = errUsage
+	}
+	layout := ""
+	if len(o.Batch) > 0 {
+		layout = world.DefaultLayout
+		if !slices.Equal(o.Batch, []string{shipped.Region}) {
+			fmt.Fprintf(errs, "doudi up: with -lambda one stack serves one region, so -batch takes %s\n", shipped.Region)
+			wrong = errUsage
+		}
 	}
 	if wrong != nil {
 		return wrong
@@ -57,7 +66,7 @@ func upLambda(ctx context.Context, f *flag.FlagSet, o local.Options, zips string
 		fmt.Fprintf(out, "  已启动 DynamoDB 引擎  started %s at %s\n\n", engineProgram, engine.URL)
 	}
 	s, err := shipped.Start(ctx, shipped.Options{Listen: o.Listen, WorldListen: o.WorldListen, Data: data, Endpoint: o.Endpoint, Zips: zips,
-		Scenario: o.Scenario, Wallets: len(o.WxPay) > 0, Log: errs, Level: o.Level})
+		Scenario: o.Scenario, Wallets: len(o.WxPay) > 0, Layout: layout, Log: errs, Level: o.Level})
 	if err != nil {
 		return err
 	}

@@ -131,6 +131,9 @@ type Batch struct {
 	Parked []string `json:"parked,omitempty"`
 }
 
+// MaxLines is the most payees of one file, as the banks' rules have it.
+const MaxLines = 50_000
+
 // Limits of patience.
 const (
 	// Lease is how long a sender of a file has before somebody else asks.

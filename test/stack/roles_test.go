@@ -36,6 +36,8 @@ var places = map[string]struct{ arn, leading string }{
 	"complaint":     {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "COMPLAINT#1"},
 	"tally":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "COMPLAINTTALLY#320402000000#2026"},
 	"payee":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "PAYEE#1"},
+	"payment file":  {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "BATCH#1"},
+	"credit":        {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "CREDIT#1"},
 	"reference":     {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "REF#1"},
 	"index-owner":   {"arn:aws-cn:dynamodb:" + here + ":table/doudi/index/owner", ""},
 	"index-work":    {"arn:aws-cn:dynamodb:" + here + ":table/doudi/index/work", ""},

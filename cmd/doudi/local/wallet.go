@@ -11,7 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/bank"
-	"github.com/doudi-aid/doudi/shared/bankfile"
+	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/filerail"
@@ -25,7 +25,7 @@ func (s *System) wallets(o Options) func(civil.DivisionCode) bool { return s.in(
 
 // files says where payments leave in files, and how.
 func (s *System) files(o Options) decide.FileUse {
-	return decide.FileUse{In: s.in(o.Batch), Layout: world.DefaultLayout, MaxLines: bankfile.MaxLines}
+	return decide.FileUse{In: s.in(o.Batch), Layout: world.DefaultLayout, MaxLines: batch.MaxLines}
 }
 
 // in reports whether a township is in one of the regions.

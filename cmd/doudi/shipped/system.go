@@ -5,6 +5,7 @@
 package shipped
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -55,7 +56,8 @@ type Options struct {
 	Zips        string // directory of the zips, built for this machine
 	Scenario    string // file for the world; "" for a world where all goes well
 	PayDelay    time.Duration
-	Wallets     bool // the region that the stack serves pays into WeChat wallets
+	Layout      string // of files that pay many; "" for none
+	Wallets     bool   // the region that the stack serves pays into WeChat wallets
 	Log         io.Writer
 	Level       slog.Level
 	Trouble     Trouble
@@ -291,7 +293,8 @@ func settings(t *doudi.Template, o Options, amazon, own, outside, appID, agreeme
 		"DOUDI_STAFF_URL": outside + "/wecom", "DOUDI_STAFF_SECRET": "StaffSecret",
 		"DOUDI_EXCHANGE_URL": outside + "/exchange", "DOUDI_EXCHANGE_SECRET": "ExchangeSecret",
 		"DOUDI_BANK_URL": outside + "/bank", "DOUDI_BANK_SECRET": "BankSecret",
-		"DOUDI_WXPAY": map[bool]string{true: "yes", false: "no"}[o.Wallets], "DOUDI_WXPAY_URL": outside, "DOUDI_WXPAY_CALLBACK": own + wxpayrail.CallbackPath, "DOUDI_WXPAY_SECRET": "WxpaySecret",
+		"DOUDI_BATCH_LAYOUT": cmp.Or(o.Layout, "no"),
+		"DOUDI_WXPAY":        map[bool]string{true: "yes", false: "no"}[o.Wallets], "DOUDI_WXPAY_URL": outside, "DOUDI_WXPAY_CALLBACK": own + wxpayrail.CallbackPath, "DOUDI_WXPAY_SECRET": "WxpaySecret",
 		"DOUDI_BANK_ACCOUNT": agreement, "DOUDI_TREASURY_ACCOUNT": world.TreasuryHolder, "DOUDI_TREASURY_BY_HAND": "no", "DOUDI_STATEMENT_UNIT": "yuan", "DOUDI_WXPAY_MERCHANT": "",
 		"DOUDI_SMS_URL": outside + "/sms", "DOUDI_SMS_SECRET": "SmsSecret",
 		"DOUDI_BLIND_DAYS": "2", "DOUDI_STRANGERS": "3", "DOUDI_CASH_CASE_FEN": strconv.FormatInt(int64(local.CashCaseFen), 10), "DOUDI_CASH_DAY_FEN": strconv.FormatInt(int64(local.CashDayFen), 10),

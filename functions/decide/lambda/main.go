@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/functions/decide"
+	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/deployed"
+	"github.com/doudi-aid/doudi/shared/deployed/files"
 	"github.com/doudi-aid/doudi/shared/deployed/rulebook"
 	"github.com/doudi-aid/doudi/shared/deployed/statements"
 	"github.com/doudi-aid/doudi/shared/deployed/wallets"
@@ -22,6 +24,8 @@ func run(ctx context.Context, w *deployed.World) error {
 	stepUp := w.Settings.Duration("DOUDI_STEP_UP", time.Minute, 12*time.Hour)
 	reveal := w.Settings.Duration("DOUDI_REVEAL_FOR", time.Minute, 4*time.Hour)
 	book, pays := rulebook.Open(w), wallets.In(w)
+	layout := files.Layout(w)
+	batches := decide.FileUse{In: files.In(w, layout), Layout: layout, MaxLines: batch.MaxLines}
 	books := statements.In(w)
 	models, err := model.Shipped()
 	if err != nil {
@@ -33,6 +37,6 @@ func run(ctx context.Context, w *deployed.World) error {
 	}
 	w.Watch = watch.Over(w.Table, w.Now)
 	w.Serve(decide.Routes(decide.Deps{Table: w.Table, Box: box, Blind: blind, Book: book, Tree: division.Shipped(), Models: models,
-		IDs: w.IDs, Now: w.Now, Wallets: pays, Cash: cash, StepUp: stepUp, RevealFor: reveal, Metrics: w.Metrics, Office: books.Office(box)}))
+		IDs: w.IDs, Now: w.Now, Wallets: pays, Files: batches, Cash: cash, StepUp: stepUp, RevealFor: reveal, Metrics: w.Metrics, Office: books.Office(box)}))
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/doudi-aid/doudi/functions/pay"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
+	"github.com/doudi-aid/doudi/shared/deployed/fileline"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
 	"github.com/doudi-aid/doudi/shared/deployed/walletline"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -20,6 +21,10 @@ func main() { deployed.Main(run) }
 
 func run(_ context.Context, w *deployed.World) error {
 	line, wallet := bankline.In(w), walletline.In(w)
+	batches, err := fileline.In(w)
+	if err != nil {
+		return err
+	}
 	models, err := model.Shipped()
 	if err != nil {
 		return err
@@ -37,7 +42,11 @@ func run(_ context.Context, w *deployed.World) error {
 		if _, err := wallet.Join(ctx, r, rails); err != nil {
 			return nil, err
 		}
-		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rails, Now: w.Now, Metrics: w.Metrics, Log: w.Log,
+		many, err := batches.Open(bank)
+		if err != nil {
+			return nil, err
+		}
+		return pay.Handle(pay.Deps{Table: w.Table, Box: box, Rails: rails, Files: many, Now: w.Now, Metrics: w.Metrics, Log: w.Log,
 			Models: models, Tree: division.Shipped()}), nil
 	}).Get)
 	return nil

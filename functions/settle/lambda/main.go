@@ -9,6 +9,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/deployed"
 	"github.com/doudi-aid/doudi/shared/deployed/bankline"
+	"github.com/doudi-aid/doudi/shared/deployed/fileline"
 	"github.com/doudi-aid/doudi/shared/deployed/secrets"
 	"github.com/doudi-aid/doudi/shared/deployed/statements"
 	"github.com/doudi-aid/doudi/shared/deployed/walletline"
@@ -21,6 +22,10 @@ func main() { deployed.Main(run) }
 
 func run(ctx context.Context, w *deployed.World) error {
 	line, wallet, books := bankline.In(w), walletline.In(w), statements.In(w)
+	batches, err := fileline.In(w)
+	if err != nil {
+		return err
+	}
 	box, blind, err := w.Keys(ctx)
 	if err != nil {
 		return err
@@ -35,12 +40,16 @@ func run(ctx context.Context, w *deployed.World) error {
 		if err != nil {
 			return deployed.Two{}, err
 		}
+		many, err := batches.Open(client)
+		if err != nil {
+			return deployed.Two{}, err
+		}
 		office := books.Office(box)
 		fetch := map[string]settle.Fetch{reconciliation.Bank: settle.FromBank(client, bank.Payouts), reconciliation.Treasury: settle.FromBank(client, bank.Treasury)}
 		if joined.Client != nil {
 			fetch[reconciliation.WxPay] = settle.FromWxPay(joined.Client)
 		}
-		d := settle.Deps{Table: w.Table, Rails: rails, Box: box, Blind: blind, Merchant: settle.Merchant{MchID: joined.MchID, AppID: joined.AppID},
+		d := settle.Deps{Table: w.Table, Rails: rails, Files: many, Box: box, Blind: blind, Merchant: settle.Merchant{MchID: joined.MchID, AppID: joined.AppID},
 			Office: &office, Fetch: fetch, Now: w.Now, Metrics: w.Metrics, Log: w.Log}
 		return deployed.Two{API: w.API(settle.Routes(d)), Work: settle.Handle(d)}, nil
 	}).Get)

@@ -10,6 +10,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/bankfile"
+	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/rail"
@@ -42,7 +43,7 @@ func New(c *bank.Client, layout string) (rail.Files, error) {
 }
 
 func (l line) Facts() rail.Facts { return rail.Facts{Rail: award.BankBatch, Reference: form} }
-func (l line) MaxLines() int     { return bankfile.MaxLines }
+func (l line) MaxLines() int     { return min(bankfile.MaxLines, batch.MaxLines) }
 func (l line) Layout() string    { return l.layout.Name }
 
 // Admit is always true: a file is one call.
