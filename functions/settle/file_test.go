@@ -1,8 +1,11 @@
 package settle_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/batch/batchtest"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -296,4 +300,66 @@ func worldOf(t *testing.T, scenario string) world.Scenario {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// shaky is a store that answers nothing at its nth call, once.
+type shaky struct {
+	table.Store
+	mu   sync.Mutex
+	left int
+}
+
+var errShaky = errors.New("the store is away")
+
+func (s *shaky) gone() bool { s.mu.Lock(); defer s.mu.Unlock(); s.left--; return s.left == 0 }
+
+func (s *shaky) Get(ctx context.Context, k table.Key) (table.Item, bool, error) {
+	if s.gone() {
+		return table.Item{}, false, errShaky
+	}
+	return s.Store.Get(ctx, k)
+}
+
+func (s *shaky) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if s.gone() {
+		return table.Page{}, errShaky
+	}
+	return s.Store.Query(ctx, q)
+}
+
+func (s *shaky) Transact(ctx context.Context, w ...table.Write) error {
+	if s.gone() {
+		return errShaky
+	}
+	return s.Store.Transact(ctx, w...)
+}
+
+// TestEveryCallToTheStoreMayFailWhileAFileIsTakenIn: what was done stays done, and
+// the rest is done once.
+func TestEveryCallToTheStoreMayFailWhileAFileIsTakenIn(t *testing.T) {
+	t.Parallel()
+	for name, scenario := range map[string]string{
+		"paid, failed, back": onLine(1, "effect=\"fail\"\ncode=\"NAME_MISMATCH\"") + onLine(2, "effect=\"return\"\nafter=\"100ms\""),
+		"rejected":           onFile("file_send", "effect=\"reject\"\ncode=\"BAD_FILE\""),
+		"wrong":              onFile("file_return", "effect=\"lie\"\nlie=\"cut_short\""),
+	} {
+		for n := 1; ; n++ {
+			r := batchtest.New(t, 3, scenario, nil)
+			r.Wait(time.Minute)
+			r.Release(r.Propose("file1"))
+			h := filing(r)
+			s := &shaky{Store: r.Table(), left: n}
+			h[work.Settle] = settle.Handle(settle.Deps{Table: s, Box: r.Box, Files: r.Files, Now: r.Now, Metrics: r, Log: r.Logger()})
+			if !r.Rest(r.Now().Add(30*time.Minute), 500, h) {
+				t.Fatalf("%s, call %d: no rest", name, n)
+			}
+			r.Books(3)
+			if b := r.Batch("file1"); b.State != map[string]batch.State{"rejected": batch.Rejected, "wrong": batch.Submitted}[name] && b.State != batch.Settled {
+				t.Errorf("%s, call %d: %s", name, n, b.State)
+			}
+			if s.left > 0 || n > 40 {
+				break
+			}
+		}
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/bank"
 	"github.com/doudi-aid/doudi/shared/bankfile"
 	"github.com/doudi-aid/doudi/shared/deployed"
-	"github.com/doudi-aid/doudi/shared/deployed/files"
 	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/rail/filerail"
 )
@@ -17,12 +16,12 @@ type Line struct{ layout string }
 
 // In is the line that the settings name. A form that is not shipped stops the start.
 func In(w *deployed.World) (Line, error) {
-	l := Line{files.Layout(w)}
-	if l.layout == "" {
-		return l, nil
+	layout := w.Settings.Text("DOUDI_BATCH_LAYOUT")
+	if layout == "no" || layout == "" { // "" is a setting that is missing, which stops the start by itself
+		return Line{}, nil
 	}
-	_, err := bankfile.Shipped(l.layout)
-	return l, err
+	_, err := bankfile.Shipped(layout)
+	return Line{layout}, err
 }
 
 // Open is the rail over a client; nil where the region pays in no files.
