@@ -319,8 +319,10 @@ func (b *builder) responses(path string, r httpapi.Route, say operation) (*yaml.
 	if r.In != nil && r.In != noneType && !bodyless(r) || r.In == nil {
 		fails = append(fails, 409, 413, 415, 422)
 	}
-	// An id, or a place, that is not there; or a code, which is in the body.
-	if strings.Contains(path, "{") || len(r.Options.Query) > 0 || strings.HasPrefix(path, "/v1/anonymous-complaints/") {
+	// An id, or a place, that is not there: in the path, in the query or, for staff and
+	// for a complaint's code, in the body; or a file that there is not yet.
+	if strings.Contains(path, "{") || len(r.Options.Query) > 0 || r.Options.Caller == httpapi.Staff || r.In == nil && bodyless(r) ||
+		strings.HasPrefix(path, "/v1/anonymous-complaints/") {
 		fails = append(fails, 404)
 	}
 	if r.Options.Idempotent {
