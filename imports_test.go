@@ -31,6 +31,7 @@ var rooms = []struct{ room, dirs string }{
 	{"client", "shared/outside shared/exchange shared/wxapp shared/wecom shared/wxpay shared/bank shared/bankfile shared/sms"},
 	{"noun", strings.Join([]string{ // one a line, so that new rooms do not meet
 		"shared/account",
+		"shared/acting",
 		"shared/application",
 		"shared/award",
 		"shared/batch",

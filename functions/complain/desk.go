@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/acting"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
@@ -37,7 +38,7 @@ type desk struct {
 }
 
 func (d Deps) acting(ctx context.Context, id string) (staff.Staff, brake.Board, error) {
-	return brake.Acting(ctx, d.Table, d.Box, d.Blind, id, d.Now())
+	return acting.As(ctx, d.Table, d.Box, d.Blind, id, d.Now())
 }
 
 // matter is c as the policies see it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/acting"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/brake"
@@ -108,7 +109,7 @@ func (d Deps) recent(action staff.Action, signedIn, now time.Time) error {
 // acting is the member of staff behind a session, known under every live key,
 // and the brakes as they stand. Whoever is stopped by one neither acts nor reads.
 func (d Deps) acting(ctx context.Context, id string) (who staff.Staff, board brake.Board, err error) {
-	return brake.Acting(ctx, d.Table, d.Box, d.Blind, id, d.Now())
+	return acting.As(ctx, d.Table, d.Box, d.Blind, id, d.Now())
 }
 
 // actor is who acts, by the reference under which the case or one of earlier

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/doudi-aid/doudi/shared/acting"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
@@ -251,7 +252,7 @@ func (d Deps) sit(ctx context.Context, r httpapi.Request, action staff.Action, a
 
 // acting is the member of staff behind a session, and the brakes as they stand.
 func (d Deps) acting(ctx context.Context, id string) (staff.Staff, brake.Board, error) {
-	return brake.Acting(ctx, d.Table, d.Box, d.Blind, id, d.Now())
+	return acting.As(ctx, d.Table, d.Box, d.Blind, id, d.Now())
 }
 
 // task is an objection for those who answer it.

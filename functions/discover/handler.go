@@ -10,8 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/acting"
 	"github.com/doudi-aid/doudi/shared/application"
-	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -61,7 +61,7 @@ func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (
 // acting is the member of staff behind a session, known under every live key.
 // Whoever is stopped by a brake neither acts nor reads.
 func (d Deps) acting(ctx context.Context, id string) (staff.Staff, error) {
-	who, _, err := brake.Acting(ctx, d.Table, d.Box, d.Blind, id, d.Now())
+	who, _, err := acting.As(ctx, d.Table, d.Box, d.Blind, id, d.Now())
 	return who, err
 }
 
