@@ -18,7 +18,7 @@ import (
 const (
 	// pagesAtOnce is how many pages of a file one message settles, and linesAtOnce
 	// how many lines of a page at the same time.
-	pagesAtOnce = 25
+	pagesAtOnce = 10
 	linesAtOnce = 8
 	// stepsOfALine bounds how often a line starts again because its payout moved.
 	stepsOfALine = 5

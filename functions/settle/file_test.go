@@ -18,6 +18,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/batch/batchtest"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
 )
@@ -59,11 +60,11 @@ func states(r *batchtest.Room, n int) map[payout.State]int {
 	return got
 }
 
-// TestAFileFromTheDecisionToTheMoney: 130 people, more than pages of one message
-// would need, each outcome once.
+// TestAFileFromTheDecisionToTheMoney: 225 people, more than one message takes in,
+// each outcome once.
 func TestAFileFromTheDecisionToTheMoney(t *testing.T) {
 	t.Parallel()
-	const n = 130
+	const n = 225
 	r, b := aFile(t, n, onLine(2, "effect=\"fail\"\ncode=\"NAME_MISMATCH\"")+onLine(3, "effect=\"return\"\nafter=\"6h\"\ncode=\"ACCOUNT_CLOSED\"")+
 		onLine(4, "effect=\"processing\"\nafter=\"3h\""), 12)
 	if b.State != batch.Settled || b.Lines.Count != n || b.Edition < 3 || r.Sends != 1 {
@@ -361,5 +362,101 @@ func TestEveryCallToTheStoreMayFailWhileAFileIsTakenIn(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// odd is a bank that says other things than the one behind it.
+type odd struct {
+	rail.Files
+	shut  bool
+	query func(rail.FileSaid) rail.FileSaid
+	fetch func([]byte) ([]byte, bool)
+}
+
+func (o odd) Admit(context.Context, rail.Call) (bool, error) { return !o.shut, nil }
+
+func (o odd) Query(ctx context.Context, id string) rail.FileSaid {
+	said := o.Files.Query(ctx, id)
+	if o.query != nil {
+		said = o.query(said)
+	}
+	return said
+}
+
+func (o odd) Fetch(ctx context.Context, id string, edition int) ([]byte, bool) {
+	raw, ok := o.Files.Fetch(ctx, id, edition)
+	if o.fetch != nil {
+		return o.fetch(raw)
+	}
+	return raw, ok
+}
+
+// TestWhatSettlesNoLineOfAFile: a payout that people thawed is asked about by its
+// file, and stays unknown until the file says what became of it.
+func TestWhatSettlesNoLineOfAFile(t *testing.T) {
+	t.Parallel()
+	r, b := aFile(t, 2, onFile("file_return", "effect=\"lie\"\nlie=\"line_amount\""), 1)
+	n := 0
+	for r.Payout(n).State != payout.Frozen {
+		n++
+	}
+	o, err := payout.Step(r.Payout(n), payout.Thaw{First: batchtest.Finance, Second: batchtest.Approver}, batchtest.Approver, r.Now())
+	if err == nil {
+		err = payout.Commit(t.Context(), r.Store, o)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.World.Load(worldOf(t, ""))
+	ask := func(files rail.Files) {
+		t.Helper()
+		p := r.Payout(n)
+		if wait := p.Next.Sub(r.Now()); wait > 0 {
+			r.Wait(wait)
+		}
+		d := settle.Deps{Table: r.Table(), Box: r.Box, Files: files, Now: r.Now, Metrics: r, Log: r.Logger()}
+		k := payout.Key(p.Award.Application, p.Award.ID)
+		if err := settle.Handle(d)(t.Context(), queue.Message{ID: "m", Body: work.Message{PK: k.PK, SK: k.SK}.Encode(), Attempt: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, bank := range map[string]odd{
+		"not admitted":    {shut: true},
+		"silent":          {query: func(s rail.FileSaid) rail.FileSaid { s.Word = payout.Silence; s.Alarm = "bank-line-refused"; return s }},
+		"nothing fetched": {fetch: func([]byte) ([]byte, bool) { return nil, false }},
+		"other bytes":     {fetch: func(raw []byte) ([]byte, bool) { return raw[1:], true }},
+		"unreadable": {query: func(s rail.FileSaid) rail.FileSaid { s.ReturnDigest = batch.Digest([]byte("x")); return s },
+			fetch: func([]byte) ([]byte, bool) { return []byte("x"), true }},
+		"an edition of the past": {query: func(s rail.FileSaid) rail.FileSaid { s.Edition = 0; return s }},
+	} {
+		bank.Files = r.Files
+		ask(bank)
+		if p := r.Payout(n); p.State != payout.Unknown {
+			t.Errorf("%s: %s", name, p.State)
+		}
+	}
+	if r.Codes["bank-line-refused"] == 0 {
+		t.Error("nobody is called when the bank refuses our keys")
+	}
+	r.World.Load(worldOf(t, onFile("file_return", "effect=\"lie\"\nlie=\"unknown_code\"")))
+	ask(r.Files) // the line is there, and nobody understands it
+	r.World.Load(worldOf(t, ""))
+	ask(r.Files)
+	if p := r.Payout(n); p.State != payout.Paid {
+		t.Errorf("%s", p.State)
+	}
+	r.Books(2)
+	// The same for the file itself.
+	d := settle.Deps{Table: r.Table(), Box: r.Box, Files: odd{Files: r.Files, shut: true}, Now: r.Now, Metrics: r, Log: r.Logger()}
+	r.Wait(2 * time.Hour)
+	k := batch.Key(b.ID)
+	body := work.Message{PK: k.PK, SK: k.SK}.Encode()
+	before := r.Batch(b.ID).Version
+	if err := settle.Handle(d)(t.Context(), queue.Message{ID: "m", Body: body}); err != nil || r.Batch(b.ID).Version != before {
+		t.Errorf("what was not admitted was asked: %v", err)
+	}
+	d.Files = odd{Files: r.Files, query: func(s rail.FileSaid) rail.FileSaid { s.Alarm = "bank-line-refused"; return s }}
+	if err := settle.Handle(d)(t.Context(), queue.Message{ID: "m", Body: body}); err != nil || r.Batch(b.ID).Version != before+1 {
+		t.Errorf("%v", err)
 	}
 }
