@@ -346,7 +346,7 @@ func TestReturnsThatAreRefused(t *testing.T) {
 	for _, name := range Names() {
 		l := layout(t, name)
 		raw := returned(t, l, verdicts(9))
-		for i := range raw {
+		for i := 0; i < len(raw); i += 3 {
 			bad := bytes.Clone(raw)
 			bad[i] ^= 1
 			if _, err := l.ParseReturn(bad); !errors.Is(err, ErrFile) {

@@ -102,9 +102,18 @@ func (s sums) add(of Status, fen money.Fen) error {
 
 // CheckLine refuses what could not be written and read back the same: ErrLine.
 func (l *Layout) CheckLine(x Line) error {
-	if _, err := l.row(l.order.line, value{line: Verdict{Line: x}}, sums{}); err != nil {
+	text, err := l.row(l.order.line, value{line: Verdict{Line: x}}, sums{})
+	if err == nil {
+		_, err = l.encode(text)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLine, err)
 	}
+	return whole(x)
+}
+
+// whole refuses a line that lacks anything.
+func whole(x Line) error {
 	switch {
 	case x.Seq < 1 || x.Seq > MaxLines, !idForm.MatchString(x.Reference), !x.AmountFen.Payable(), x.Name.Empty(), x.Account.Empty():
 		return fmt.Errorf("%w: number, reference, amount, name or account", ErrLine)
@@ -122,7 +131,7 @@ func (l *Layout) Encode(h Head, lines []Line) ([]byte, error) {
 		if x.Seq != i+1 {
 			return nil, fmt.Errorf("%w: line %d is numbered %d", ErrLine, i+1, x.Seq)
 		}
-		if err := l.CheckLine(x); err != nil {
+		if err := whole(x); err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
 		if err := s.add("", x.AmountFen); err != nil {
@@ -173,14 +182,11 @@ func (l *Layout) EncodeReturn(h Head, verdicts []Verdict) ([]byte, error) {
 }
 
 func (l *Layout) write(f form, h Head, s sums, rows func(func(value) bool)) ([]byte, error) {
-	var out bytes.Buffer
+	var text strings.Builder
 	put := func(columns []string, v value) error {
-		text, err := l.row(columns, v, s)
-		if err != nil {
-			return err
-		}
-		out.Write(text)
-		return nil
+		row, err := l.row(columns, v, s)
+		text.WriteString(row)
+		return err
 	}
 	if err := put(f.header, value{head: h}); err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrLine, err)
@@ -192,17 +198,23 @@ func (l *Layout) write(f form, h Head, s sums, rows func(func(value) bool)) ([]b
 			return nil, fmt.Errorf("%w: line %d: %w", ErrLine, n, err)
 		}
 	}
-	if err := put(f.trailer, value{digest: sha(out.Bytes())}); err != nil {
+	raw, err := l.encode(text.String())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLine, err)
+	}
+	text.Reset()
+	if err := put(f.trailer, value{digest: sha(raw)}); err != nil {
 		return nil, fmt.Errorf("%w: trailer: %w", ErrLine, err)
 	}
-	if out.Len() > MaxBytes {
-		return nil, fmt.Errorf("%w: %d bytes are too many", ErrLine, out.Len())
+	raw = append(raw, text.String()...) // letters and digits are the same in every character set
+	if len(raw) > MaxBytes {
+		return nil, fmt.Errorf("%w: %d bytes are too many", ErrLine, len(raw))
 	}
-	return out.Bytes(), nil
+	return raw, nil
 }
 
-// row writes one line of a file, in the layout's character set.
-func (l *Layout) row(columns []string, v value, s sums) ([]byte, error) {
+// row is one line of a file as text.
+func (l *Layout) row(columns []string, v value, s sums) (string, error) {
 	var b strings.Builder
 	for i, c := range columns {
 		if i > 0 {
@@ -210,22 +222,27 @@ func (l *Layout) row(columns []string, v value, s sums) ([]byte, error) {
 		}
 		text := l.column(c, v, s)
 		if strings.Contains(text, l.separator) || !plain(text) {
-			return nil, fmt.Errorf("%s holds the separator or what cannot be printed", c)
+			return "", fmt.Errorf("%s holds the separator or what cannot be printed", c)
 		}
 		b.WriteString(text)
 	}
 	b.WriteString(l.newline)
+	return b.String(), nil
+}
+
+// encode is text in the layout's character set.
+func (l *Layout) encode(text string) ([]byte, error) {
 	if l.charset == nil {
-		return []byte(b.String()), nil
+		return []byte(text), nil
 	}
-	raw, err := l.charset.NewEncoder().Bytes([]byte(b.String()))
+	raw, err := l.charset.NewEncoder().Bytes([]byte(text))
 	if err != nil {
 		return nil, errNoCharacter
 	}
 	// Some characters are written as others: a name that comes back as another
 	// name is refused here, and not by the bank.
 	back, err := l.charset.NewDecoder().Bytes(raw)
-	if err != nil || string(back) != b.String() {
+	if err != nil || string(back) != text {
 		return nil, errNoCharacter
 	}
 	return raw, nil
@@ -238,9 +255,14 @@ var errNoCharacter = errors.New("a character that the character set does not hav
 // program's tables, or that somebody's office made itself, are people's names.
 func plain(text string) bool {
 	return utf8.ValidString(text) && strings.TrimSpace(text) == text && utf8.RuneCountInString(text) <= longestColumn &&
-		!strings.ContainsFunc(text, func(r rune) bool {
-			return r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
-		})
+		!strings.ContainsFunc(text, invisible)
+}
+
+func invisible(r rune) bool {
+	if r < unicode.MaxLatin1 {
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xad // quickly, because most of a file is digits
+	}
+	return r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 func (l *Layout) column(c string, v value, s sums) string {
@@ -479,7 +501,7 @@ func (l *Layout) take(v *value, c, cell string) error {
 		if v.numbers == nil {
 			v.numbers = map[string]int64{}
 		}
-		n, err := whole(cell)
+		n, err := natural(cell)
 		if sum {
 			var f money.Fen
 			f, err = l.fen(cell)
@@ -496,7 +518,7 @@ func (l *Layout) take(v *value, c, cell string) error {
 		v.head.Agreement = cell
 	case colEdition:
 		var n int64
-		n, err = whole(cell)
+		n, err = natural(cell)
 		v.head.Edition = int(n)
 	case colTime:
 		if cell != "" {
@@ -507,7 +529,7 @@ func (l *Layout) take(v *value, c, cell string) error {
 		}
 	case colSeq:
 		var n int64
-		if n, err = whole(cell); err == nil && n < 1 {
+		if n, err = natural(cell); err == nil && n < 1 {
 			err = errCell
 		}
 		v.line.Seq = int(n)
@@ -539,8 +561,8 @@ func (l *Layout) take(v *value, c, cell string) error {
 	return err
 }
 
-// whole reads a count: digits without zeros before them.
-func whole(cell string) (int64, error) {
+// natural reads a count: digits without zeros before them.
+func natural(cell string) (int64, error) {
 	n, err := strconv.ParseInt(cell, 10, 64)
 	if err != nil || n < 0 || n > 1<<53 || strconv.FormatInt(n, 10) != cell {
 		return 0, errCell
@@ -551,7 +573,7 @@ func whole(cell string) (int64, error) {
 // fen reads an amount as the layout writes it, and in no other way.
 func (l *Layout) fen(cell string) (money.Fen, error) {
 	if !l.yuan {
-		n, err := whole(cell)
+		n, err := natural(cell)
 		return money.Fen(n), err
 	}
 	f, err := money.ParseYuan(cell)
