@@ -67,7 +67,7 @@ func (b Books) take(ctx context.Context, l *Ledger, county civil.DivisionCode, i
 	}
 	key := id.Fund + "/" + e.Cause
 	decided := e.Kind == fund.Reservation && claim.Number == 1
-	if known[key] || !decided && e.Kind != fund.Posted && e.Kind != fund.PostedLate && e.Kind != fund.CameBack {
+	if known[key] || !decided && e.Kind != fund.Posted && e.Kind != fund.PostedLate && e.Kind != fund.CameBack && e.Kind != fund.GaveBack {
 		return nil
 	}
 	a, err := application.Get(ctx, b.Table, claim.Application)
@@ -86,7 +86,7 @@ func (b Books) take(ctx context.Context, l *Ledger, county civil.DivisionCode, i
 		f.Village = f.Township // lives elsewhere: told of where the money comes from
 	}
 	switch e.Kind {
-	case fund.CameBack:
+	case fund.CameBack, fund.GaveBack:
 		f.AmountFen = -e.Fen(fund.Returned)
 		l.Returned = append(l.Returned, f)
 		return nil

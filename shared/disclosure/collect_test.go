@@ -78,6 +78,8 @@ func TestWhatTheLedgersTell(t *testing.T) {
 	}
 	w, err := fund.Return(slice, claim(0), 1100_00, bank, "d", o.Now())
 	book(o, w, err)
+	w, err = fund.Recover(slice, claim(1), "TK-1", 100_00, bank, "d", o.Now()) // given back: no new appropriation
+	book(o, w, err)
 	w, err = fund.Void(slice, claim(4), 1100_00, bank, "d", o.Now())
 	book(o, w, err)
 	w, err = fund.Take(slice, fund.Claim{Application: ids[4], Award: "01", Number: 2}, 1100_00, []event.Actor{bank}, o.Now()) // tried again: no second decision
@@ -92,7 +94,7 @@ func TestWhatTheLedgersTell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Decisions) != 5 || len(l.Paid) != 3 || len(l.Returned) != 1 || l.Appropriated[firstaidtest.Township] != 2*firstaidtest.Available {
+	if len(l.Decisions) != 5 || len(l.Paid) != 3 || len(l.Returned) != 2 || l.Appropriated[firstaidtest.Township] != 2*firstaidtest.Available {
 		t.Fatalf("%d decisions, %d paid, %d returned, %v", len(l.Decisions), len(l.Paid), len(l.Returned), l.Appropriated)
 	}
 	for _, d := range l.Decisions {
@@ -101,7 +103,7 @@ func TestWhatTheLedgersTell(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	}
-	if l.Returned[0].AmountFen != 1100_00 || l.Paid[0].AmountFen != 1100_00 {
+	if l.Returned[0].AmountFen+l.Returned[1].AmountFen != 1200_00 || l.Paid[0].AmountFen != 1100_00 {
 		t.Errorf("%+v %+v", l.Returned, l.Paid)
 	}
 	e := made(t, heading(), l)

@@ -87,8 +87,8 @@ func (c Claim) cause(step string) string {
 // Claim is whose reservation e is about, by application, award and number; false
 // for an appropriation.
 func (e Entry) Claim() (Claim, bool) {
-	parts := strings.Split(e.Cause, "#")
-	if len(parts) != 4 {
+	parts := strings.SplitN(e.Cause, "#", 4) // the step may have a number of its own
+	if len(parts) != 4 || e.Kind == Appropriated {
 		return Claim{}, false
 	}
 	n, err := strconv.Atoi(parts[2])

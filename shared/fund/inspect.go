@@ -3,6 +3,7 @@ package fund
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -78,7 +79,7 @@ func (l *Inspected) entry(item table.Item) {
 
 // relations: every entry balances, and answers what it says it answers.
 func (l *Inspected) relations() {
-	by := map[string]Entry{}
+	by, back := map[string]Entry{}, map[string]money.Fen{}
 	for _, e := range l.Entries {
 		by[e.Cause] = e
 	}
@@ -102,6 +103,11 @@ func (l *Inspected) relations() {
 			l.flaw("M06", entryPrefix+e.Cause, "it answers an entry that is not there")
 		case !answers(asked, e):
 			l.flaw("M07", entryPrefix+e.Cause, "it does not fit the entry that it answers")
+		case e.Kind == CameBack || e.Kind == GaveBack:
+			var err error
+			if back[e.Answers], err = back[e.Answers].Sub(e.leg(Returned)); err != nil || back[e.Answers] > asked.leg(Paid) {
+				l.flaw("M07", entryPrefix+e.Cause, "more came back than was paid")
+			}
 		}
 	}
 }
@@ -113,6 +119,9 @@ func (l *Inspected) sums() {
 	folded, total := map[Account]money.Fen{}, money.Fen(0)
 	for _, e := range l.Entries {
 		for _, leg := range e.Legs {
+			if !slices.Contains(Accounts(), leg.Account) {
+				l.flaw("M01", entryPrefix+e.Cause, "it names no account of ours")
+			}
 			sum, err := folded[leg.Account].Add(leg.Fen)
 			if err != nil {
 				l.flaw("M02", entryPrefix+e.Cause, "the sum overflows")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/event"
@@ -208,7 +209,7 @@ func Provide(ctx context.Context, t table.Store, s Slice, a Appropriation) error
 	if err := errors.Join(json.Unmarshal(f.Current.Body, &booked), json.Unmarshal(put.Item.Body, &wanted)); err != nil {
 		return fmt.Errorf("fund: %w", err)
 	}
-	if booked.Legs[1] != wanted.Legs[1] {
+	if !slices.Equal(booked.Legs, wanted.Legs) {
 		return ErrReference
 	}
 	return nil
