@@ -167,6 +167,72 @@ func TestABrakeStopsAFile(t *testing.T) {
 	}
 }
 
+// alone is a store in which what somebody else wrote is in the way of every page.
+type alone struct {
+	table.Store
+	times int
+}
+
+func (a *alone) Transact(ctx context.Context, writes ...table.Write) error {
+	if len(writes) > 5 && a.times > 0 {
+		a.times--
+		return &table.ConditionError{Failures: []table.Failure{{Key: table.Key{PK: "SOMETHING", SK: "ELSE"}}}}
+	}
+	return a.Store.Transact(ctx, writes...)
+}
+
+// TestAPageThatNothingIsToldOf: what kept it out is none of its lines, so none of
+// them is taken, and whoever was passed over waits for another file.
+func TestAPageThatNothingIsToldOf(t *testing.T) {
+	t.Parallel()
+	r := released(t, 3)
+	b := drive(t, r, filing(r, r.Files, &alone{Store: r.Table(), times: 100}))
+	if b.State != batch.Empty || b.Lines.Count != 0 || r.Sends != 0 {
+		t.Errorf("%s with %d lines, %d sends", b.State, b.Lines.Count, r.Sends)
+	}
+	for i := range 3 {
+		if p := r.Payout(i); p.State != payout.Due || len(p.Attempts) != 0 {
+			t.Errorf("%s after %d attempts", p.State, len(p.Attempts))
+		}
+	}
+	r.Release(r.Propose("file2"))
+	if err := pay.Handle(filing(r, r.Files, r.Table()))(t.Context(), fileMessage("file2")); err != nil || r.Batch("file2").Lines.Count != 3 {
+		t.Errorf("%d lines, %v", r.Batch("file2").Lines.Count, err)
+	}
+}
+
+// refusing is a bank that takes no file from us, and says something to operators.
+type refusing struct {
+	rail.Files
+	said rail.FileSaid
+}
+
+func (f refusing) Send(_ context.Context, id string, _ []byte) rail.FileSaid {
+	f.said.File = id
+	return f.said
+}
+
+// TestWhatTheBankSaysOfAFileAtOnce calls somebody where somebody is needed; that it
+// failed is never concluded.
+func TestWhatTheBankSaysOfAFileAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		said  rail.FileSaid
+		state batch.State
+		alarm string
+	}{
+		"our keys":       {rail.FileSaid{Word: payout.Refused, Alarm: "keys"}, batch.Unknown, "keys"},
+		"no money":       {rail.FileSaid{Word: payout.Short}, batch.Unknown, batch.AlarmShort},
+		"something else": {rail.FileSaid{Word: payout.Conflict}, batch.Frozen, batch.AlarmFrozen},
+	} {
+		r := released(t, 2)
+		b := drive(t, r, filing(r, refusing{r.Files, c.said}, r.Table()))
+		if b.State != c.state || b.Next.IsZero() || r.Codes[c.alarm] != 1 || r.Payout(0).State != payout.InFile || r.Payout(1).State != payout.InFile {
+			t.Errorf("%s: %s, alarms %v, %s", name, b.State, r.Codes, r.Payout(0).State)
+		}
+	}
+}
+
 // choosy is a rail that cannot write one line, or no file, or is full.
 type choosy struct {
 	rail.Files

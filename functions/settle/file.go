@@ -244,6 +244,7 @@ func (d Deps) verdicts(ctx context.Context, b batch.Batch) (func(batch.Line) (pa
 // ask again about the very thing, it is told the same again: it was an answer to
 // our question.
 func (d Deps) line(ctx context.Context, l batch.Line, s payout.Said) error {
+	var moved error
 	for range stepsOfALine {
 		p, err := payout.Get(ctx, d.Table, l.Key())
 		if err != nil {
@@ -259,10 +260,12 @@ func (d Deps) line(ctx context.Context, l batch.Line, s payout.Said) error {
 		}
 		switch err := payout.Commit(ctx, d.Table, o); {
 		case errors.Is(err, payout.ErrMovedOn):
+			moved = err
 			continue
 		case err != nil:
 			return err
 		}
+		moved = nil
 		if p.State != payout.Paid && o.Payout.State == payout.Paid {
 			d.Metrics.Count("payout_paid", 1)
 		}
@@ -270,7 +273,10 @@ func (d Deps) line(ctx context.Context, l batch.Line, s payout.Said) error {
 			return nil
 		}
 	}
-	return nil // it stands in the due index, and is asked about by itself
+	// What was moved by us stands in the due index, and is asked about by itself. A
+	// line that others never let rest is owed with its file alone: the page is done
+	// again, or it would stay without an outcome for ever.
+	return moved
 }
 
 // askLine asks about one payout that stands in a file and was looked at by people:

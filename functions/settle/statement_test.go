@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/doudi-aid/doudi/cmd/doudi/world"
 	"github.com/doudi-aid/doudi/functions/settle"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/bank"
@@ -19,11 +21,13 @@ import (
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/payout/payouttest"
 	"github.com/doudi-aid/doudi/shared/queue"
+	"github.com/doudi-aid/doudi/shared/rail/wxpayrail"
 	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/reconciliation/reconciliationtest"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/work"
+	"github.com/doudi-aid/doudi/shared/wxpay"
 )
 
 // archive is a hall whose statements settle fetches, from a bank that is told what
@@ -335,5 +339,68 @@ func TestAStatementAndAStoreThatIsAway(t *testing.T) {
 	away := settle.Handle(settle.Deps{Table: deaf{a.Store}, Office: &a.Office, Now: a.Now, Metrics: a, Log: slog.New(slog.NewJSONHandler(io.Discard, nil))})
 	if err := away(t.Context(), a.message()); !errors.Is(err, table.ErrBusy) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A day that is not to be read stays as it is, and the message goes to a person.
+func TestADamagedStatementHead(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, nil)
+	key := reconciliation.StatementKey(reconciliation.Bank, reconciliationtest.Day)
+	if err := a.Store.Transact(t.Context(), table.Put{Item: table.Item{Key: key, Version: 1, Body: []byte("{")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.handle(t.Context(), a.message()); err == nil || a.fetched != 0 {
+		t.Errorf("%v after %d fetches", err, a.fetched)
+	}
+	if item, ok, err := a.Store.Get(t.Context(), key); err != nil || !ok || item.Version != 1 {
+		t.Errorf("%+v, %v", item, err)
+	}
+}
+
+// Whoever finds nothing after somebody else has found it leaves it to them.
+func TestALateMissMeanwhile(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, payouttest.NewFate(nil))
+	a.day(nil)
+	good := a.give
+	a.want()
+	mortal, _ := a.table.(*payouttest.Mortal)
+	a.give = func(civil.Day) settle.Fetched {
+		mortal.Before = func(context.Context) { // the other's fetch, just before we write that there was nothing
+			mortal.Before, a.give = nil, good
+			if err := a.handle(t.Context(), a.message()); err != nil {
+				t.Error(err)
+			}
+		}
+		return settle.Fetched{Code: bank.CodeNotReady}
+	}
+	if err := a.handle(t.Context(), a.message()); err != nil {
+		t.Errorf("%v", err)
+	}
+	if h := a.head(); h.Standing != reconciliation.Matched || h.Tries != 0 || h.Code != "" || a.fetched != 2 {
+		t.Errorf("%+v after %d fetches", h, a.fetched)
+	}
+}
+
+// The account that transfers into wallets leave has statements too.
+func TestFetchingFromWeChat(t *testing.T) {
+	t.Parallel()
+	now := func() time.Time { return reconciliationtest.Day.AddDays(2).Start(time.UTC) }
+	keys := world.LocalKeys("flow")
+	w, err := world.New(world.Options{Keys: keys, Seed: "flow", Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(w.Handler())
+	defer func() { _ = w.Close(); server.Close() }()
+	for url, want := range map[string]bool{server.URL: true, "http://127.0.0.1:1": false} {
+		c, err := wxpay.New(keys.WxPayConfig(url, "https://aid.example.cn"+wxpayrail.CallbackPath, nil, now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := settle.FromWxPay(c)(t.Context(), reconciliationtest.Day); (f.Raw != nil) != want || (f.Code == "") != want {
+			t.Errorf("%s: %d bytes, %q", url, len(f.Raw), f.Code)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fund"
@@ -22,6 +23,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
@@ -590,5 +592,98 @@ func TestACashDayIsADayInChina(t *testing.T) {
 	}
 	if key := writes[len(writes)-1].Target(); key.SK != "DAY#2026-11-23" {
 		t.Errorf("counted on %s", key.SK)
+	}
+}
+
+// dumb is a store that answers nothing when asked for a key, or for anything.
+type dumb struct {
+	table.Store
+	err error
+}
+
+func (d dumb) Get(context.Context, table.Key) (table.Item, bool, error) {
+	return table.Item{}, false, d.err
+}
+
+func (d dumb) Query(context.Context, table.Query) (table.Page, error) { return table.Page{}, d.err }
+
+// What a store does not say is not read as "there is none".
+func TestAStoreThatIsAwayIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, 10_000_00)
+	p := r.grant(award.Bank)
+	waiting := drive(t, payout.New(sample(award.WxPay)), claims, packaged)
+	failed := r.answered(p, payout.Declined) // puts a hold, for which the application must be read
+	away := dumb{r, errors.New("the store is away")}
+	for name, ask := range map[string]func() error{
+		"the payout":        func() error { _, err := payout.Get(t.Context(), away, payout.Key("app1", "01")); return err },
+		"by its reference":  func() error { _, err := payout.ByReference(t.Context(), away, "r"); return err },
+		"the payee":         func() error { _, err := payout.OpenPayee(t.Context(), away, r.box, p); return err },
+		"the bytes":         func() error { _, err := payout.OpenRequest(t.Context(), away, r.box, p, "r"); return err },
+		"the package":       func() error { _, err := payout.OpenPackage(t.Context(), away, r.box, waiting); return err },
+		"the day book":      func() error { _, err := payout.OnDay(t.Context(), away, award.Bank, calendar.Today(now)); return err },
+		"the award's marks": func() error { _, err := payout.Grant(t.Context(), away, sample(award.Bank), r.payee(1)); return err },
+		"the application":   func() error { return payout.Commit(t.Context(), away, failed) },
+	} {
+		if err := ask(); !errors.Is(err, away.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := r.payout(); got.Version != p.Version || got.State != payout.Due {
+		t.Errorf("something was stored: %+v", got)
+	}
+}
+
+// answered is what an answer would make of p once the bank has it.
+func (r *room) answered(p payout.Payout, w payout.Word) payout.Outcome {
+	r.t.Helper()
+	p = drive(r.t, p, claims, reply(payout.Silence))
+	o, err := payout.Step(p, answer(w)(p), machine, p.Next)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return o
+}
+
+// What the person needs to accept the money is theirs, and only while they have the
+// word; whoever reads the table does not see it.
+func TestThePackageOfAnAttempt(t *testing.T) {
+	t.Parallel()
+	const content = "package-canary-0001"
+	r := newRoom(t, 10_000_00)
+	p := drive(t, payout.New(sample(award.WxPay)), claims)
+	if _, err := payout.OpenPackage(t.Context(), r, r.box, p); !errors.Is(err, payout.ErrState) {
+		t.Errorf("before there is one: %v", err)
+	}
+	p = drive(t, p, packaged)
+	if _, err := payout.OpenPackage(t.Context(), r, r.box, p); err == nil {
+		t.Error("a package that was never kept")
+	}
+	current, _ := p.Current()
+	write, err := p.Package(t.Context(), r.box, current.Reference, redact.New(content))
+	r.do([]table.Write{write}, err)
+	got, err := payout.OpenPackage(t.Context(), r, r.box, p)
+	if err != nil || got.Reveal() != content || strings.Contains(fmt.Sprint(got), content) {
+		t.Errorf("%v, %v", got, err)
+	}
+	item, ok, err := r.Get(t.Context(), write.Target())
+	if err != nil || !ok || bytes.Contains(item.Body, []byte(content)) {
+		t.Errorf("P01: it is kept in the clear: %v", err)
+	}
+	if _, err := payout.OpenPackage(t.Context(), r, r.box, drive(t, p, cancel)); !errors.Is(err, payout.ErrState) {
+		t.Errorf("while it is taken back: %v", err)
+	}
+}
+
+// What is sealed can be damaged before it was sealed: nothing of it gets into an error.
+func TestAPayeeThatIsNotToBeRead(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, 10_000_00)
+	p := r.grant(award.Bank)
+	key := table.Key{PK: "APP#app1", SK: "PAYEE#01#001"}
+	sealed, err := r.box.Seal(t.Context(), seal.Place{Table: application.TableName, PK: key.PK, SK: key.SK, Field: "payee"}, []byte(`{"name":"`+canaryName+`"`))
+	r.do([]table.Write{table.Replace{Item: table.Item{Key: key, Version: 2, Body: sealed}}}, err)
+	if _, err := payout.OpenPayee(t.Context(), r, r.box, p); err == nil || strings.Contains(err.Error(), canaryName) {
+		t.Errorf("%v", err)
 	}
 }

@@ -61,6 +61,7 @@ type Room struct {
 	Bank   *bank.Client
 	Log    *bytes.Buffer
 	Alarms map[string]int64
+	clock  sync.Mutex // of at: a provider may still be looking at it when its caller has given up
 	at     time.Time
 	mu     sync.Mutex
 }
@@ -163,10 +164,10 @@ func (r *Room) approve() {
 }
 
 // Now is the room's clock.
-func (r *Room) Now() time.Time { return r.at }
+func (r *Room) Now() time.Time { r.clock.Lock(); defer r.clock.Unlock(); return r.at }
 
 // Wait lets time pass.
-func (r *Room) Wait(d time.Duration) { r.at = r.at.Add(d) }
+func (r *Room) Wait(d time.Duration) { r.clock.Lock(); defer r.clock.Unlock(); r.at = r.at.Add(d) }
 
 // Logger writes where Log can be read.
 func (r *Room) Logger() *slog.Logger { return slog.New(slog.NewJSONHandler(r.Log, nil)) }
@@ -261,8 +262,8 @@ func (r *Room) Rest(limit int, handlers map[work.Queue]queue.Handler) bool {
 		if !owes {
 			return true
 		}
-		if at.After(r.at) {
-			r.at = at
+		if now := r.Now(); at.After(now) {
+			r.Wait(at.Sub(now))
 		}
 		for range 2 {
 			// Errors bring the message back, which the next round does.
