@@ -132,6 +132,7 @@ type expected struct {
 
 // Each of the ten tamperings of L04, by somebody who changes files and by an
 // operator who changes everything and signs again: named to the leaf.
+// X036: so is a key that was swapped.
 func TestTamperings(t *testing.T) {
 	t.Parallel()
 	whole := synthesize(t, t.TempDir(), size)

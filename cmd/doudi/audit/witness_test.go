@@ -191,6 +191,7 @@ func TestAWitnessFollowsAndGoesOnAfterAnyCrash(t *testing.T) {
 	}
 }
 
+// X036: a swapped key is one of them.
 func TestAWitnessShouts(t *testing.T) {
 	t.Parallel()
 	var o *operator
