@@ -207,9 +207,5 @@ func clock(t time.Time) string {
 
 // names is a place with what it stands in: "常州市天宁区天宁街道".
 func (d Deps) names(code civil.DivisionCode, day civil.Day) string {
-	text := ""
-	for _, v := range d.Tree.Path(code, day) {
-		text += v.Name
-	}
-	return text
+	return d.Tree.FullName(code, day)
 }

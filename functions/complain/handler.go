@@ -118,11 +118,7 @@ func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (
 
 // within is a division and all it stands in, narrowest first.
 func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode {
-	var codes []civil.DivisionCode
-	for _, v := range d.Tree.Path(code, calendar.Today(at)) {
-		codes = append([]civil.DivisionCode{v.Code}, codes...)
-	}
-	return codes
+	return d.Tree.Around(code, calendar.Today(at))
 }
 
 // inside is complaint.Inside on the day of at.
@@ -132,11 +128,7 @@ func (d Deps) inside(at time.Time) complaint.Inside {
 
 // name is a place with what it stands in: "常州市天宁区天宁街道".
 func (d Deps) name(code civil.DivisionCode, at time.Time) string {
-	text := ""
-	for _, v := range d.Tree.Path(code, calendar.Today(at)) {
-		text += v.Name
-	}
-	return text
+	return d.Tree.FullName(code, calendar.Today(at))
 }
 
 // rules are those that c was filed under; when they are gone, those of today.

@@ -6,29 +6,18 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
-	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // answered is the answer that a request about one thing got before, as the
 // thing's events keep it; without a body when the request is new.
 func answered[Out any](ctx context.Context, d Deps, partition, noun, id string, r httpapi.Request) (httpapi.Reply[Out], error) {
 	var none httpapi.Reply[Out]
-	page, err := d.Table.Query(ctx, table.Query{PK: partition}.Prefix(event.Prefix+noun+"#"+id+"#"))
-	if err != nil {
+	asked, found, err := event.Asked(ctx, d.Table, partition, noun, id, r.RequestKey())
+	if err != nil || !found {
 		return none, err
 	}
-	for _, item := range page.Items {
-		e, err := event.Decode(item)
-		if err != nil {
-			return none, err
-		}
-		if e.Request == nil || e.Request.Key != r.RequestKey() {
-			continue
-		}
-		if e.Request.Digest != d.Blind.Ref("request", r.Digest()) {
-			return none, application.ErrReused
-		}
-		return httpapi.Again[Out](e.Request.Status, e.Request.Answer), nil
+	if asked.Digest != d.Blind.Ref("request", r.Digest()) {
+		return none, application.ErrReused
 	}
-	return none, nil
+	return httpapi.Again[Out](asked.Status, asked.Answer), nil
 }

@@ -120,11 +120,7 @@ func (k desk) actor(earlier ...string) event.Actor {
 
 // within is a division and all it stands in, narrowest first.
 func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode {
-	var codes []civil.DivisionCode
-	for _, v := range slices.Backward(d.Tree.Path(code, calendar.Today(at))) {
-		codes = append(codes, v.Code)
-	}
-	return codes
+	return d.Tree.Around(code, calendar.Today(at))
 }
 
 // act makes one change of an application for whoever asks. step may run more

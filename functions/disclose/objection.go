@@ -3,13 +3,11 @@ package disclose
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/doudi-aid/doudi/shared/acting"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
-	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -92,30 +90,14 @@ func out(o disclosure.Objection) ObjectionOut {
 // got before; without a body when it is new.
 func before[Out any](ctx context.Context, d Deps, partition, noun, id string, r httpapi.Request) (httpapi.Reply[Out], error) {
 	var none httpapi.Reply[Out]
-	q := table.Query{PK: partition}.Prefix(event.Prefix + noun + "#" + id + "#")
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return none, err
-		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return none, err
-			}
-			if e.Request == nil || e.Request.Key != r.RequestKey() {
-				continue
-			}
-			if e.Request.Digest != d.Blind.Ref("request", r.Digest()) {
-				return none, application.ErrReused
-			}
-			return httpapi.Again[Out](e.Request.Status, e.Request.Answer), nil
-		}
-		if page.Next == "" {
-			return none, nil
-		}
-		q.After = page.Next
+	asked, found, err := event.Asked(ctx, d.Table, partition, noun, id, r.RequestKey())
+	if err != nil || !found {
+		return none, err
 	}
+	if asked.Digest != d.Blind.Ref("request", r.Digest()) {
+		return none, application.ErrReused
+	}
+	return httpapi.Again[Out](asked.Status, asked.Answer), nil
 }
 
 // signed is e with what asked for it and with its words sealed.
@@ -236,11 +218,7 @@ func (d Deps) sit(ctx context.Context, r httpapi.Request, action staff.Action, a
 	if k.app, err = application.Get(ctx, d.Table, applicationID); err != nil {
 		return k, err
 	}
-	var within []civil.DivisionCode
-	for _, v := range slices.Backward(d.Tree.Path(k.app.Township, calendar.Today(now))) {
-		within = append(within, v.Code)
-	}
-	err = staff.Authorize(staff.Request{Action: action, Staff: k.who, At: now, Within: within, County: k.app.County, Application: &k.app, Earlier: earlier}).Err()
+	err = staff.Authorize(staff.Request{Action: action, Staff: k.who, At: now, Within: d.Tree.Around(k.app.Township, calendar.Today(now)), County: k.app.County, Application: &k.app, Earlier: earlier}).Err()
 	switch {
 	case errors.Is(err, application.ErrNotFound):
 		err = disclosure.ErrNotFound

@@ -273,9 +273,5 @@ func hidden(err error) error {
 
 // name is a place with what it stands in.
 func (d Deps) name(code civil.DivisionCode, now time.Time) string {
-	text := ""
-	for _, v := range d.Tree.Path(code, calendar.Today(now)) {
-		text += v.Name
-	}
-	return text
+	return d.Tree.FullName(code, calendar.Today(now))
 }

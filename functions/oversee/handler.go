@@ -160,10 +160,5 @@ func (d Deps) acting(ctx context.Context, id string, now time.Time) (staff.Staff
 
 // within is a division and all it stands in, narrowest first.
 func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode {
-	path := d.Tree.Path(code, calendar.Today(at))
-	codes := make([]civil.DivisionCode, len(path))
-	for i, v := range path {
-		codes[len(path)-1-i] = v.Code
-	}
-	return codes
+	return d.Tree.Around(code, calendar.Today(at))
 }

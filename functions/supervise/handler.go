@@ -84,11 +84,7 @@ func (d Deps) may(who staff.Staff, action staff.Action, at civil.DivisionCode, e
 
 // name is a place with what it stands in.
 func (d Deps) name(code civil.DivisionCode) string {
-	text := ""
-	for _, v := range d.Tree.Path(code, calendar.Today(d.Now())) {
-		text += v.Name
-	}
-	return text
+	return d.Tree.FullName(code, calendar.Today(d.Now()))
 }
 
 // clock writes t as people read it; "" for none.

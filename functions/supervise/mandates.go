@@ -431,28 +431,12 @@ func persons(m mandate.Mandate) (refs []string) {
 // answered is the answer that a request got before; without a body when it is new.
 func (d Deps) answered(ctx context.Context, m mandate.Mandate, r httpapi.Request) (httpapi.Reply[MandateOut], error) {
 	var none httpapi.Reply[MandateOut]
-	q := table.Query{PK: mandate.Partition(m.ID)}.Prefix(event.Prefix + mandate.Noun + "#")
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return none, err
-		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return none, err
-			}
-			if e.Request == nil || e.Request.Key != r.RequestKey() {
-				continue
-			}
-			if e.Request.Digest != d.Blind.Ref("request", r.Digest()) {
-				return none, application.ErrReused
-			}
-			return httpapi.Again[MandateOut](e.Request.Status, e.Request.Answer), nil
-		}
-		if page.Next == "" {
-			return none, nil
-		}
-		q.After = page.Next
+	asked, found, err := event.Asked(ctx, d.Table, mandate.Partition(m.ID), mandate.Noun, m.ID, r.RequestKey())
+	if err != nil || !found {
+		return none, err
 	}
+	if asked.Digest != d.Blind.Ref("request", r.Digest()) {
+		return none, application.ErrReused
+	}
+	return httpapi.Again[MandateOut](asked.Status, asked.Answer), nil
 }

@@ -95,6 +95,16 @@ func (t *Tree) Around(code civil.DivisionCode, day civil.Day) []civil.DivisionCo
 	return codes
 }
 
+// FullName is code with what it stands in on day: "江苏省常州市天宁区天宁街道"; "" for
+// what is not there.
+func (t *Tree) FullName(code civil.DivisionCode, day civil.Day) string {
+	name := ""
+	for _, d := range t.Path(code, day) {
+		name += d.Name
+	}
+	return name
+}
+
 // Within reports whether code was ancestor, or stood in it, on that day. It is
 // false for codes that were nothing on that day: not knowing is not belonging.
 func (t *Tree) Within(code, ancestor civil.DivisionCode, day civil.Day) bool {

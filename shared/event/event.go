@@ -12,6 +12,7 @@ package event
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -168,4 +169,29 @@ func Decode(item table.Item) (Event, error) {
 	}
 	e.PK = item.Key.PK
 	return e, nil
+}
+
+// Asked finds the request with key among the events of one thing: what made one of
+// its versions before. found is false when the request is new.
+func Asked(ctx context.Context, t table.Store, pk, noun, id, key string) (r Request, found bool, err error) {
+	q := table.Query{PK: pk}.Prefix(Prefix + noun + "#" + id + "#")
+	for {
+		page, err := t.Query(ctx, q)
+		if err != nil {
+			return r, false, err
+		}
+		for _, item := range page.Items {
+			e, err := Decode(item)
+			if err != nil {
+				return r, false, err
+			}
+			if e.Request != nil && e.Request.Key == key {
+				return *e.Request, true, nil
+			}
+		}
+		if page.Next == "" {
+			return r, false, nil
+		}
+		q.After = page.Next
+	}
 }

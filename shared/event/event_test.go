@@ -1,11 +1,13 @@
 package event
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
 
 func TestEventReadsBack(t *testing.T) {
@@ -37,6 +39,33 @@ func TestEventReadsBack(t *testing.T) {
 	for _, broken := range []Event{{}, {PK: "a", Noun: "n", ID: "i", Version: 1, Kind: "k", At: at}, {PK: "a", Noun: "n", ID: "i", Kind: "k", At: at, Actor: e.Actor}} {
 		if _, err := broken.Write(); err == nil {
 			t.Errorf("an incomplete event was written: %+v", broken)
+		}
+	}
+}
+
+// The request that made a version is found again, whichever of many it was.
+func TestAsked(t *testing.T) {
+	store := embedded.Memory()
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	for v := int64(1); v <= 600; v++ { // more than one page
+		e := Event{PK: "APP#x", Noun: "hold", ID: "1", Version: v, Kind: "moved", At: at, Actor: Actor{Kind: System, ID: "t"}}
+		if v%2 == 0 {
+			e.Request = &Request{Key: fmt.Sprint("key", v), Digest: "d", Status: 201, Answer: []byte(`{}`)}
+		}
+		w, err := e.Write()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Transact(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, found, err := Asked(t.Context(), store, "APP#x", "hold", "1", "key600"); err != nil || !found || r.Digest != "d" || r.Status != 201 {
+		t.Errorf("%+v %v %v", r, found, err)
+	}
+	for _, none := range [][2]string{{"1", "key601"}, {"2", "key600"}} {
+		if _, found, err := Asked(t.Context(), store, "APP#x", "hold", none[0], none[1]); found || err != nil {
+			t.Errorf("%v: %v %v", none, found, err)
 		}
 	}
 }
