@@ -59,6 +59,10 @@ type Changes struct {
 // Route is one method on one path; the path is written as net/http has it.
 type Route struct{ Method, Path string }
 
+// bothMethods stands for a GET and a POST of one path: one event, and so one
+// statement of the function's policy.
+const bothMethods = "ANY"
+
 // String is the pattern for net/http: "POST /v1/sessions".
 func (r Route) String() string { return r.Method + " " + r.Path }
 
@@ -305,7 +309,11 @@ func (r *reader) addFunction(id string, properties yaml.Node) error {
 		p := e.Properties
 		switch e.Type {
 		case "HttpApi":
-			f.Routes = append(f.Routes, Route{p.Method, p.Path})
+			if p.Method != bothMethods {
+				f.Routes = append(f.Routes, Route{p.Method, p.Path})
+				continue
+			}
+			f.Routes = append(f.Routes, Route{"GET", p.Path}, Route{"POST", p.Path})
 		case "SQS":
 			f.Queue, f.Batch = queueName(r.target(p.Queue)), p.BatchSize
 			if f.Parallel, err = r.number(p.Scaling.Maximum); err != nil {

@@ -729,3 +729,46 @@ Resources:
 		}
 	}
 }
+
+// AWS takes 20 kB of policy from one function, and every event of the API is a
+// statement of it: one too many, and the whole deploy is refused.
+func TestPoliciesOfTheApiFit(t *testing.T) {
+	body, err := os.ReadFile("test/stack/testdata/expanded.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Properties struct {
+				FunctionName struct {
+					Ref string `yaml:"Ref"`
+				} `yaml:"FunctionName"`
+				SourceArn struct {
+					Sub []yaml.Node `yaml:"Fn::Sub"`
+				} `yaml:"SourceArn"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	// What else a statement says, with the longest region, and names of 24 characters.
+	const around = 24 + 13 + len(`{"Sid":"--","Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws-cn:lambda:cn-northwest-1:123456789012:function:-:live","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws-cn:execute-api:cn-northwest-1:123456789012:abcdefghij/*/"}}},`) + 24
+	sizes := map[string]int{}
+	for id, r := range doc.Resources {
+		if r.Type == "AWS::Lambda::Permission" && len(r.Properties.SourceArn.Sub) > 0 {
+			_, route, _ := strings.Cut(r.Properties.SourceArn.Sub[0].Value, "${__Stage__}/")
+			sizes[r.Properties.FunctionName.Ref] += around + len(id) + len(route)
+		}
+	}
+	if len(sizes) < 5 {
+		t.Fatalf("%d functions of the API were found", len(sizes))
+	}
+	for function, size := range sizes {
+		if size > 20_000 {
+			t.Errorf("%s: its policy has about %d bytes, and AWS takes 20,480: shorten the names of its events, or split it", function, size)
+		}
+		t.Logf("%s: %d bytes of policy", function, size)
+	}
+}
