@@ -417,11 +417,17 @@ func (o *office) raise() {
 
 type failing struct {
 	table.Store
+	mu        sync.Mutex // what models look at is read at once
 	calls, at int
 	lose      bool
 }
 
-func (f *failing) fails() bool { f.calls++; return f.calls == f.at }
+func (f *failing) fails() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	return f.calls == f.at
+}
 
 func (f *failing) Get(ctx context.Context, key table.Key) (table.Item, bool, error) {
 	if f.fails() {

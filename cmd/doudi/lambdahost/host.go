@@ -118,10 +118,11 @@ func (h *Host) settings(name string, f doudi.Function) ([]string, error) {
 		"AWS_ACCESS_KEY_ID": cloud.AccessKey, "AWS_SECRET_ACCESS_KEY": cloud.AccessKey, "AWS_SESSION_TOKEN": name,
 	}
 	for setting, value := range f.Settings {
-		if value == "" {
-			value = h.options.Settings[setting]
+		said := value != ""
+		if !said {
+			value, said = h.options.Settings[setting]
 		}
-		if _, told := h.options.Only[name][setting]; value == "" && !told {
+		if _, told := h.options.Only[name][setting]; !said && !told {
 			return nil, fmt.Errorf("lambdahost: %s: nobody says what %s is here", name, setting)
 		}
 		all[setting] = value
