@@ -109,6 +109,7 @@ func open(change func(*local.Options)) (*office, error) {
 	many := httpapi.Limits{PerSecond: 1e6, Burst: 1e6, Misses: 1e6}
 	opts := local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, SweepEvery: 400 * time.Millisecond,
 		PayDelay: 20 * time.Millisecond, BankRate: 1e6, Limits: many, Log: o.log, Level: slog.LevelInfo, Now: o.clock.Now}
+	opts.WithoutLog = true // what is attacked here is told of in the log, and not changed by it
 	change(&opts)
 	s, err := local.Start(context.Background(), opts)
 	if err != nil {

@@ -62,6 +62,9 @@ type Options struct {
 	// WithoutLogStream loses every change that the stream would bring to the
 	// evidence log: its sweep alone must find every event.
 	WithoutLogStream bool
+	// WithoutLog puts nothing into the evidence log, so that no figures grow and
+	// nothing is disclosed: for tests of what none of that touches.
+	WithoutLog bool
 	// Witnesses are the public keys of witnesses whose cosignatures are taken.
 	Witnesses []string
 	Limits    httpapi.Limits // of one caller; zero takes the defaults
@@ -190,15 +193,17 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if !o.WithoutRelay {
 		s.run(func() { s.relayLoop(ctx, s.feed, relay.Deps{Send: s.broker, Now: s.now}) })
 	}
-	if !o.WithoutLogStream {
+	if !o.WithoutLogStream && !o.WithoutLog {
 		s.run(func() { s.logLoop(ctx, s.feed, s.logDeps) })
 	}
-	s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
+	if !o.WithoutLog {
+		s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
+		s.run(func() { s.discloseLoop(ctx, s.discloseDeps(), discloseEvery) })
+	}
 	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Complaints: s.Complaints, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
 		Watch: s.watch()}
 	s.run(func() { s.sweepLoop(ctx, o.SweepEvery) })
 	s.run(func() { s.coherenceLoop(ctx) })
-	s.run(func() { s.discloseLoop(ctx, s.discloseDeps(), discloseEvery) })
 	s.serve(api, s.front(handler))
 	return nil
 }
