@@ -18,7 +18,8 @@ import (
 )
 
 func TestEveryReplyOfAPlayedCaseIsAsPromised(t *testing.T) {
-	s, err := local.Start(t.Context(), local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded,
+	s, err := local.Start(t.Context(), local.Options{Listen: "127.0.0.1:0", WorldListen: "127.0.0.1:0", Store: local.Embedded, WithoutLog: true, // functions/log holds its own answers
+
 		SweepEvery: time.Second, PayDelay: 50 * time.Millisecond,
 		Limits: httpapi.Limits{PerSecond: 1e6, Burst: 1 << 20, Misses: 1 << 20}, Log: t.Output(), Level: slog.LevelWarn})
 	if err != nil {
