@@ -33,7 +33,7 @@ import (
 //
 //	LOG / HEAD                          size, right edge and time of the newest leaf
 //	LOG#<block> / <index>               one leaf, and the key of its event; a block has 256
-//	LEAF#<partition> / EVENT#…          where the event of that key stands: once, by its condition
+//	LEAF#<partition> / LEAF#EVENT#…     where the event of that key stands: once, by its condition
 //	SALT#<partition> / SALT             see salts
 //
 // The head, the leaves and the markers of a batch are one transaction, so there
@@ -80,7 +80,11 @@ func entryKey(index uint64) table.Key {
 	return table.Key{PK: fmt.Sprintf("%s#%012d", Partition, index/Block), SK: fmt.Sprintf("%015d", index)}
 }
 
-func markerKey(of table.Key) table.Key { return table.Key{PK: MarkerPartition + of.PK, SK: of.SK} }
+// markerKey must not be the key of an event: the stream would bring every marker to
+// the log as one, and that one's marker, for ever.
+func markerKey(of table.Key) table.Key {
+	return table.Key{PK: MarkerPartition + of.PK, SK: MarkerPartition + of.SK}
+}
 
 // entryItem is one leaf as stored.
 type entryItem struct {

@@ -197,6 +197,29 @@ func TestEveryEventIsOneLeaf(t *testing.T) {
 	r.check(all)
 }
 
+// TestTheLogsOwnWritesAreNoEvents: the stream brings what the log writes as well,
+// and a log that took it would never end.
+func TestTheLogsOwnWritesAreNoEvents(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	all := r.write(happened("APP#1", "1", 1, t0), happened("APP#1", "1", 2, t0), happened("FUND#relief", "1", 1, t0))
+	for range 2 { // the events, then what the log wrote of them
+		changes, err := r.store.Next(t.Context(), "log", 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range changes {
+			if _, _, err := r.log.Take(t.Context(), c.Item); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.store.Ack(t.Context(), "log", c.Seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.check(all)
+}
+
 func TestVersionsAreInOrderHoweverTheyArrive(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
