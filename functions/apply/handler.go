@@ -171,29 +171,6 @@ func (d Deps) holdDue(a application.Application, now time.Time) time.Time {
 	return r.HoldDue(now).At
 }
 
-// events reads everything that happened to an application.
-func (d Deps) events(ctx context.Context, id string) ([]event.Event, error) {
-	var all []event.Event
-	q := table.Query{PK: application.Partition(id)}.Prefix(event.Prefix)
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e)
-		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
-	}
-}
-
 // actor is the citizen who acts.
 func actor(account string) event.Actor { return event.Actor{Kind: event.Citizen, ID: account} }
 

@@ -80,7 +80,7 @@ func (d Deps) appeal(ctx context.Context, c httpapi.Call[AppealIn]) (httpapi.Rep
 
 // deciders lists the staff who had part in what was decided.
 func (d Deps) deciders(ctx context.Context, id string) ([]string, error) {
-	events, err := d.events(ctx, id)
+	events, err := event.Of(ctx, d.Table, application.Partition(id))
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (d Deps) receipt(ctx context.Context, c httpapi.Call[ReceiptIn]) (httpapi.R
 // paid reports whether an award's money is paid and has not come back, as the
 // last of its events tells it. The bank may have been asked again since.
 func (d Deps) paid(ctx context.Context, id, award string) (bool, error) {
-	events, err := d.events(ctx, id)
+	events, err := event.Of(ctx, d.Table, application.Partition(id))
 	if err != nil {
 		return false, err
 	}

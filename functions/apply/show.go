@@ -310,7 +310,7 @@ func (d Deps) showPapers(ctx context.Context, a application.Application, s *Stat
 // showEvents fills in the timeline, the reasons of a refusal that stands, and the
 // answers to objections.
 func (d Deps) showEvents(ctx context.Context, a application.Application, s *Status) error {
-	events, err := d.events(ctx, a.ID)
+	events, err := event.Of(ctx, d.Table, application.Partition(a.ID))
 	if err != nil {
 		return err
 	}
@@ -360,7 +360,7 @@ func (d Deps) card(ctx context.Context, c httpapi.Call[httpapi.None]) (card.Card
 	if err != nil {
 		return card.Card{}, err
 	}
-	events, err := d.events(ctx, a.ID)
+	events, err := event.Of(ctx, d.Table, application.Partition(a.ID))
 	if err != nil {
 		return card.Card{}, err
 	}

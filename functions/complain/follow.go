@@ -165,7 +165,7 @@ func (d Deps) followed(ctx context.Context, c complaint.Complaint) (FollowOut, e
 	if c.Extension != nil && c.Extension.Granted != nil {
 		out.Extended = c.Extension.Days
 	}
-	events, err := d.events(ctx, c.ID)
+	events, err := event.Of(ctx, d.Table, complaint.Partition(c.ID))
 	if err != nil {
 		return out, err
 	}
@@ -190,29 +190,6 @@ func (d Deps) followed(ctx context.Context, c complaint.Complaint) (FollowOut, e
 		out.May, out.ReopenBy = append(out.May, "reopen"), clock(until)
 	}
 	return out, nil
-}
-
-// events are what happened to a complaint, in order.
-func (d Deps) events(ctx context.Context, id string) ([]event.Event, error) {
-	var all []event.Event
-	q := table.Query{PK: complaint.Partition(id)}.Prefix(event.Prefix)
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e)
-		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
-	}
 }
 
 // DoneOut is the answer to what a complainant did.

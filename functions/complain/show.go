@@ -385,7 +385,7 @@ func (k desk) detail(ctx context.Context) (DetailOut, error) {
 	if c.Target.Division != "" {
 		out.TargetUnit = d.name(c.Target.Division, c.FiledAt)
 	}
-	events, err := d.events(ctx, c.ID)
+	events, err := event.Of(ctx, d.Table, complaint.Partition(c.ID))
 	if err != nil {
 		return out, err
 	}

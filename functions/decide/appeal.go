@@ -77,7 +77,7 @@ var decisions = []string{"proposed", "approved", "released", "refused", "recover
 // none of them answers an appeal against it. It is read at every try, so that
 // whoever decides meanwhile is among them.
 func (d Deps) decided(ctx context.Context, a application.Application, r *staff.Request) error {
-	events, err := d.events(ctx, a.ID)
+	events, err := event.Of(ctx, d.Table, application.Partition(a.ID))
 	if err != nil {
 		return err
 	}

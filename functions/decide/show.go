@@ -16,7 +16,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/staff"
-	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // Case is an application as staff see it: what is needed to decide, and names,
@@ -271,32 +270,10 @@ func (k desk) findings(ctx context.Context) (*Findings, error) {
 	return out, nil
 }
 
-// events is everything that happened to one application, in the order of keys.
-func (d Deps) events(ctx context.Context, id string) (events []event.Event, err error) {
-	q := table.Query{PK: application.Partition(id)}.Prefix(event.Prefix)
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return nil, err
-			}
-			events = append(events, e)
-		}
-		if page.Next == "" {
-			return events, nil
-		}
-		q.After = page.Next
-	}
-}
-
 // history is everything that happened, with the notes of staff and what was
 // objected opened.
 func (k desk) history(ctx context.Context) ([]Moment, error) {
-	events, err := k.deps.events(ctx, k.app.ID)
+	events, err := event.Of(ctx, k.deps.Table, application.Partition(k.app.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -171,6 +171,29 @@ func Decode(item table.Item) (Event, error) {
 	return e, nil
 }
 
+// Of are all events of the partition pk; the versions of one thing are in their order.
+func Of(ctx context.Context, t table.Store, pk string) ([]Event, error) {
+	var all []Event
+	q := table.Query{PK: pk}.Prefix(Prefix)
+	for {
+		page, err := t.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			e, err := Decode(item)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, e)
+		}
+		if page.Next == "" {
+			return all, nil
+		}
+		q.After = page.Next
+	}
+}
+
 // Asked finds the request with key among the events of one thing: what made one of
 // its versions before. found is false when the request is new.
 func Asked(ctx context.Context, t table.Store, pk, noun, id, key string) (r Request, found bool, err error) {
