@@ -80,10 +80,7 @@ func (c Consent) Put(id string) (table.Write, error) {
 		return nil, fmt.Errorf("application: consent: %w", err)
 	}
 	item := table.Item{Key: consentKey(id, c.Person), Version: c.Version + 1, Body: body}
-	if c.Version == 0 {
-		return table.Put{Item: item}, nil
-	}
-	return table.Replace{Item: item}, nil
+	return table.Step(item), nil
 }
 
 // Consents reads who has agreed, by keyed reference.

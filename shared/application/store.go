@@ -71,10 +71,7 @@ func (a Application) Writes(e event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Version == 1 {
-		return []table.Write{table.Put{Item: item}, ev}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, ev}, nil
+	return []table.Write{table.Step(item), ev}, nil
 }
 
 // Unmoved is the condition that the application is still at this version, for

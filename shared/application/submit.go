@@ -349,10 +349,7 @@ func (a *Application) mark(ctx context.Context, t table.Store, refs []string, du
 		return nil, fmt.Errorf("application: marker: %w", err)
 	}
 	mine.Version, mine.Body = mine.Version+1, body
-	if mine.Version == 1 {
-		return append(writes, table.Put{Item: mine}), nil
-	}
-	return append(writes, table.Replace{Item: mine}), nil
+	return append(writes, table.Step(mine)), nil
 }
 
 // OpenElsewhere lists the other applications of the person known by refs that

@@ -131,11 +131,7 @@ func (b Board) writes() ([]table.Write, error) {
 	var writes []table.Write
 	for n := range Copies {
 		item := table.Item{Key: boardKey(n), Version: b.version, Body: body}
-		if b.version == 1 {
-			writes = append(writes, table.Put{Item: item})
-		} else {
-			writes = append(writes, table.Replace{Item: item})
-		}
+		writes = append(writes, table.Step(item))
 	}
 	return writes, nil
 }

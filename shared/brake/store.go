@@ -98,10 +98,7 @@ func Commit(ctx context.Context, t table.Store, board Board, b Brake, e event.Ev
 		return fmt.Errorf("brake: %w", err)
 	}
 	item := table.Item{Key: Key(b.ID), Version: b.Version, Body: body}
-	var head table.Write = table.Replace{Item: item}
-	if b.Version == 1 {
-		head = table.Put{Item: item}
-	}
+	head := table.Step(item)
 	told, err := e.Write()
 	if err != nil {
 		return err

@@ -153,11 +153,7 @@ func (c Complaint) writes(e event.Event) ([]table.Write, error) {
 	}
 	writes := []table.Write{told}
 	for _, item := range items {
-		if c.Version == 1 {
-			writes = append(writes, table.Put{Item: item})
-		} else {
-			writes = append(writes, table.Replace{Item: item})
-		}
+		writes = append(writes, table.Step(item))
 	}
 	return writes, nil
 }
@@ -388,8 +384,5 @@ func Counted(ctx context.Context, t table.Store, owner string, now time.Time) (t
 		return nil, fmt.Errorf("complaint: %w", err)
 	}
 	next := table.Item{Key: key, Version: item.Version + 1, Body: body, Expires: day.AddDays(3).Start(calendar.Zone)}
-	if !found {
-		return table.Put{Item: next}, nil
-	}
-	return table.Replace{Item: next}, nil
+	return table.Step(next), nil
 }

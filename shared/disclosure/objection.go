@@ -101,10 +101,7 @@ func (o Objection) Write() (table.Write, error) {
 	if o.Answer == nil {
 		item.Places = []table.Place{{Index: table.ByWork, PK: application.WorkList(o.Division), SK: work.Stamp(o.Due)}}
 	}
-	if o.Version == 1 {
-		return table.Put{Item: item}, nil
-	}
-	return table.Replace{Item: item}, nil
+	return table.Step(item), nil
 }
 
 // Keep stores o with its event and more.

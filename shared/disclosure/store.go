@@ -61,10 +61,7 @@ func Writes(e Edition, ev event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Commit stores one step of an edition with its event and more. ErrMovedOn means

@@ -172,10 +172,7 @@ func (s Signal) Writes(e event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Decode reads a stored signal.

@@ -152,10 +152,7 @@ func (e Envelope) Writes(kind string, by event.Actor, at time.Time, request *eve
 	if err != nil {
 		return nil, err
 	}
-	if e.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Get reads one envelope strongly.

@@ -332,10 +332,7 @@ func (l *Log) append(ctx context.Context, pending []table.Item) (int, []table.It
 		next.Add(tlog.RecordHash(leaf))
 	}
 	headItem := table.Item{Key: headKey, Version: head.Version + 1, Body: plain(next)}
-	var first table.Write = table.Replace{Item: headItem}
-	if head.Version == 0 {
-		first = table.Put{Item: headItem}
-	}
+	first := table.Step(headItem)
 	err = l.table.Transact(ctx, append([]table.Write{first}, leaves...)...)
 	failed, refused := errors.AsType[*table.ConditionError](err)
 	switch {

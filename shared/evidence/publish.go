@@ -109,11 +109,7 @@ func (p *Publisher) publish(ctx context.Context) (out Published, twin bool, err 
 	}
 	next := Published{edge, string(signed), p.Log.now()}
 	item := table.Item{Key: publishedKey, Version: version + 1, Body: plain(next)}
-	var write table.Write = table.Replace{Item: item}
-	if version == 0 {
-		write = table.Put{Item: item}
-	}
-	err = p.Log.table.Transact(ctx, write)
+	err = p.Log.table.Transact(ctx, table.Step(item))
 	if _, twin := table.FailedOn(err, publishedKey); twin || err != nil {
 		return done, twin, err
 	}
@@ -258,11 +254,7 @@ func (p *Publisher) sign(ctx context.Context, key table.Key, s Signed) error {
 			next = Published{Edge{Size: s.Size}, string(s.Note), p.Log.now()}
 		}
 		item := table.Item{Key: key, Version: version + 1, Body: plain(next)}
-		var write table.Write = table.Replace{Item: item}
-		if version == 0 {
-			write = table.Put{Item: item}
-		}
-		err = p.Log.table.Transact(ctx, write)
+		err = p.Log.table.Transact(ctx, table.Step(item))
 		if _, moved := table.FailedOn(err, key); !moved {
 			return err
 		}

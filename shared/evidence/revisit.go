@@ -73,11 +73,7 @@ func (l *Log) Revisit(ctx context.Context, max int) (Revisited, error) {
 		return out, err
 	}
 	next := table.Item{Key: revisitedKey, Version: item.Version + 1, Body: plain(revisitedItem{out.To})}
-	var write table.Write = table.Replace{Item: next}
-	if !ok {
-		write = table.Put{Item: next}
-	}
-	err = l.table.Transact(ctx, write)
+	err = l.table.Transact(ctx, table.Step(next))
 	if _, twin := table.FailedOn(err, revisitedKey); twin {
 		err = nil
 	}

@@ -56,11 +56,7 @@ func (l *Log) Sweep(ctx context.Context, since time.Time) (Swept, error) {
 		return out, nil
 	}
 	next := table.Item{Key: sweptKey, Version: item.Version + 1, Body: plain(sweptItem{to})}
-	var write table.Write = table.Replace{Item: next}
-	if item.Version == 0 {
-		write = table.Put{Item: next}
-	}
-	if err := l.table.Transact(ctx, write); err != nil {
+	if err := l.table.Transact(ctx, table.Step(next)); err != nil {
 		if _, twin := table.FailedOn(err, sweptKey); !twin { // a twin swept too
 			return out, err
 		}

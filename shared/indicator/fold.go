@@ -442,7 +442,7 @@ func (f *Folder) writes(next position, keys map[table.Key]bool) ([]table.Write, 
 	if err != nil {
 		return nil, fmt.Errorf("indicator: position: %w", err)
 	}
-	writes := []table.Write{put(table.Item{Key: positionKey(), Version: next.version, Body: body})}
+	writes := []table.Write{table.Step(table.Item{Key: positionKey(), Version: next.version, Body: body})}
 	for k := range keys {
 		d := f.held[k]
 		body := d.body
@@ -455,16 +455,9 @@ func (f *Folder) writes(next position, keys map[table.Key]bool) ([]table.Write, 
 		if err != nil {
 			return nil, err
 		}
-		writes = append(writes, put(table.Item{Key: k, Version: d.version + 1, Body: body, Places: d.places}))
+		writes = append(writes, table.Step(table.Item{Key: k, Version: d.version + 1, Body: body, Places: d.places}))
 	}
 	return writes, nil
-}
-
-func put(item table.Item) table.Write {
-	if item.Version == 1 {
-		return table.Put{Item: item}
-	}
-	return table.Replace{Item: item}
 }
 
 // Behind is how many entries of the log are in no figure yet.

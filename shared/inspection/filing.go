@@ -49,10 +49,7 @@ func Filed(ctx context.Context, t table.Store, account string, day civil.Day, to
 		return nil, fmt.Errorf("inspection: %w", err)
 	}
 	item := table.Item{Key: filingsKey(account, day), Version: version + 1, Body: body}
-	if version == 0 {
-		return table.Put{Item: item}, nil
-	}
-	return table.Replace{Item: item}, nil
+	return table.Step(item), nil
 }
 
 func filed(ctx context.Context, t table.Store, account string, day civil.Day) (model.Filing, error) {

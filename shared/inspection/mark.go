@@ -92,11 +92,7 @@ func (m *mark) writes(one seen) ([]table.Write, error) {
 	var writes []table.Write
 	for _, item := range m.items {
 		item = table.Item{Key: item.Key, Version: item.Version + 1, Body: body}
-		if item.Version == 1 {
-			writes = append(writes, table.Put{Item: item})
-		} else {
-			writes = append(writes, table.Replace{Item: item})
-		}
+		writes = append(writes, table.Step(item))
 	}
 	return writes, nil
 }

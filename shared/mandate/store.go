@@ -64,10 +64,7 @@ func (m Mandate) Writes(e event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Commit stores a step with its event and more. ErrMovedOn means that the mandate

@@ -106,10 +106,7 @@ func (o Order) Writes(kind string, by event.Actor, at time.Time) ([]table.Write,
 	if err != nil {
 		return nil, err
 	}
-	if o.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Get reads one order strongly.

@@ -84,7 +84,7 @@ func (g *Gate) pass(ctx context.Context, lane uint32) (bool, error) {
 	if since := now.Sub(mark(item)); there && since < g.gap && since > -strange {
 		return false, nil
 	}
-	return g.set(ctx, key, item, there, now)
+	return g.set(ctx, key, item, now)
 }
 
 func mark(item table.Item) time.Time {
@@ -97,13 +97,9 @@ func mark(item table.Item) time.Time {
 
 // set writes at into an item. False means that somebody else was quicker, or that
 // the store did not say: then the pass may be spent, and nobody uses it.
-func (g *Gate) set(ctx context.Context, key table.Key, was table.Item, there bool, at time.Time) (bool, error) {
+func (g *Gate) set(ctx context.Context, key table.Key, was table.Item, at time.Time) (bool, error) {
 	next := table.Item{Key: key, Version: was.Version + 1, Body: []byte(strconv.FormatInt(at.UnixNano(), 10))}
-	var w table.Write = table.Put{Item: next}
-	if there {
-		w = table.Replace{Item: next}
-	}
-	err := g.table.Transact(ctx, w)
+	err := g.table.Transact(ctx, table.Step(next))
 	if _, moved := errors.AsType[*table.ConditionError](err); moved || errors.Is(err, table.ErrUnknown) {
 		return false, nil
 	}
@@ -124,6 +120,6 @@ func (g *Gate) Pause(ctx context.Context, d time.Duration) error {
 	if err != nil || there && !mark(item).Before(until) {
 		return err
 	}
-	_, err = g.set(ctx, g.pauseKey(), item, there, until)
+	_, err = g.set(ctx, g.pauseKey(), item, until)
 	return err
 }

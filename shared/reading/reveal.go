@@ -246,10 +246,7 @@ func Commit(ctx context.Context, t table.Store, r Reveal, e event.Event, more ..
 	if r.Review == nil {
 		item.Places = []table.Place{{Index: table.ByWork, PK: application.WorkList(r.Division), SK: work.Stamp(r.Due())}}
 	}
-	var head table.Write = table.Replace{Item: item}
-	if r.Version == 1 {
-		head = table.Put{Item: item}
-	}
+	head := table.Step(item)
 	told, err := e.Write()
 	if err != nil {
 		return err

@@ -245,10 +245,7 @@ func (b Break) Writes(e event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Commit stores a step of a break with its event and more. ErrMovedOn means that

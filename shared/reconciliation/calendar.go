@@ -76,11 +76,7 @@ func WantAll(ctx context.Context, t table.Store, s Source, by event.Actor, at ti
 		return n, fmt.Errorf("reconciliation: %w", err)
 	}
 	item := table.Item{Key: wantedKey(s.Name), Version: version + 1, Body: body}
-	var write table.Write = table.Replace{Item: item}
-	if version == 0 {
-		write = table.Put{Item: item}
-	}
-	err = t.Transact(ctx, write)
+	err = t.Transact(ctx, table.Step(item))
 	if _, twin := errors.AsType[*table.ConditionError](err); twin {
 		return n, nil // another sweep was quicker
 	}

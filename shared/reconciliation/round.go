@@ -93,11 +93,7 @@ func (r Round) Run(ctx context.Context) (Found, error) {
 		return one.found, fmt.Errorf("reconciliation: cursor: %w", err)
 	}
 	next := table.Item{Key: cursorKey, Version: item.Version + 1, Body: body}
-	var write table.Write = table.Replace{Item: next}
-	if !ok {
-		write = table.Put{Item: next}
-	}
-	err = r.Table.Transact(ctx, write)
+	err = r.Table.Transact(ctx, table.Step(next))
 	if _, twin := errors.AsType[*table.ConditionError](err); twin {
 		err = nil
 	}

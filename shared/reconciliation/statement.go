@@ -146,10 +146,7 @@ func (h Head) commit(ctx context.Context, t table.Store, e event.Event, more ...
 	if err != nil {
 		return false, err
 	}
-	var head table.Write = table.Replace{Item: item}
-	if h.Version == 1 {
-		head = table.Put{Item: item}
-	}
+	head := table.Step(item)
 	err = t.Transact(ctx, append([]table.Write{head, told}, more...)...)
 	if _, moved := errors.AsType[*table.ConditionError](err); moved {
 		return true, nil

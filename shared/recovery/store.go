@@ -112,10 +112,7 @@ func (r Recovery) Writes(e event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Version == 1 {
-		return []table.Write{table.Put{Item: item}, told}, nil
-	}
-	return []table.Write{table.Replace{Item: item}, told}, nil
+	return []table.Write{table.Step(item), told}, nil
 }
 
 // Begin are the writes that open r, with what keeps a second case about the same
@@ -130,8 +127,6 @@ func (r Recovery) Begin(ctx context.Context, t table.Store, p payout.Payout, e e
 	if err != nil {
 		return nil, err
 	}
-	mark := table.Item{Key: key, Version: 1, Body: []byte(r.ID)}
-	var put table.Write = table.Put{Item: mark}
 	if there {
 		before, err := Get(ctx, t, r.Application, string(item.Body))
 		if err != nil {
@@ -140,10 +135,9 @@ func (r Recovery) Begin(ctx context.Context, t table.Store, p payout.Payout, e e
 		if before.State != Dismissed && before.State != Revoked {
 			return nil, ErrOpen
 		}
-		mark.Version = item.Version + 1
-		put = table.Replace{Item: mark}
 	}
-	return append(writes, put, table.Check{Key: payout.Key(r.Application, r.Award), Version: p.Version}), nil
+	mark := table.Item{Key: key, Version: item.Version + 1, Body: []byte(r.ID)}
+	return append(writes, table.Step(mark), table.Check{Key: payout.Key(r.Application, r.Award), Version: p.Version}), nil
 }
 
 // Book are the writes that bring a repayment into the fund: r's new version, the

@@ -164,10 +164,7 @@ func Commit(ctx context.Context, t table.Store, s Sample, e event.Event, more ..
 	}
 	item := table.Item{Key: Key(s.ID), Version: s.Version, Body: body,
 		Places: []table.Place{{Index: table.ByOwner, PK: List(s.Division), SK: work.Stamp(s.At) + "#" + s.ID}}}
-	var head table.Write = table.Replace{Item: item}
-	if s.Version == 1 {
-		head = table.Put{Item: item}
-	}
+	head := table.Step(item)
 	told, err := e.Write()
 	if err != nil {
 		return err

@@ -202,11 +202,7 @@ func (s *Store) CloseAll(ctx context.Context, p Principal) error {
 			return err
 		}
 		it := table.Item{Key: epochKey(p), Version: epoch + 1, Body: []byte("{}")}
-		var w table.Write = table.Replace{Item: it}
-		if epoch == 0 {
-			w = table.Put{Item: it}
-		}
-		err = s.table.Transact(ctx, w)
+		err = s.table.Transact(ctx, table.Step(it))
 		if err == nil {
 			return nil
 		}

@@ -90,10 +90,7 @@ func (d declaration) write(ref string, version int64) (table.Write, error) {
 		return nil, fmt.Errorf("staff: kin: %w", err)
 	}
 	item := table.Item{Key: kinKey(ref, d.Staff), Version: version + 1, Body: body}
-	if version == 0 {
-		return table.Put{Item: item}, nil
-	}
-	return table.Replace{Item: item}, nil
+	return table.Step(item), nil
 }
 
 // KinOf lists the staff who have declared, and not ended, somebody with one of

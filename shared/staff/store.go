@@ -104,10 +104,7 @@ func (s Staff) commit(ctx context.Context, t table.Store, kind, reason string, b
 		return fmt.Errorf("staff: %w", err)
 	}
 	item := table.Item{Key: Key(s.ID), Version: s.Version, Body: body}
-	var head table.Write = table.Replace{Item: item}
-	if s.Version == 1 {
-		head = table.Put{Item: item}
-	}
+	head := table.Step(item)
 	// The event holds the grants whole, so that who could do what at any instant
 	// can be told from the events alone.
 	grants, err := json.Marshal(s.Grants)

@@ -85,6 +85,15 @@ type Put struct{ Item Item }
 // Item.Version − 1. The whole item is replaced, counters and places too.
 type Replace struct{ Item Item }
 
+// Step stores item as the next version of what it is about: a Put of the first, a
+// Replace from then on.
+func Step(item Item) Write {
+	if item.Version == 1 {
+		return Put{Item: item}
+	}
+	return Replace{Item: item}
+}
+
 // Check changes nothing and demands that the item is at Version; 0 demands
 // that it does not exist.
 type Check struct {

@@ -91,10 +91,7 @@ func (c Check) Keep(ctx context.Context, t table.Store, box *seal.Box, id string
 		return fmt.Errorf("verification: check: %w", err)
 	}
 	item := table.Item{Key: k, Version: c.Version + 1, Body: body}
-	if c.Version == 0 {
-		return t.Transact(ctx, table.Put{Item: item})
-	}
-	return t.Transact(ctx, table.Replace{Item: item})
+	return t.Transact(ctx, table.Step(item))
 }
 
 // Decode reads and opens a stored check.

@@ -338,11 +338,7 @@ func (f *Feed) Ack(ctx context.Context, name, seq string) error {
 		return err
 	}
 	next.Version++
-	write := table.Write(table.Replace{Item: next})
-	if next.Version == 1 {
-		write = table.Put{Item: next}
-	}
-	if err := f.store.Transact(ctx, write); err != nil {
+	if err := f.store.Transact(ctx, table.Step(next)); err != nil {
 		f.mu.Lock()
 		delete(f.consumers, name) // the stored position is read anew
 		f.mu.Unlock()
