@@ -58,33 +58,27 @@ func (d Deps) list(ctx context.Context, c httpapi.Call[httpapi.None]) (List, err
 		q.To = at
 	}
 	lastStamp := ""
-	for {
-		page, err := d.Table.Query(ctx, q)
+	for item, err := range table.All(ctx, d.Table, q) {
 		if err != nil {
 			return List{}, err
 		}
-		for _, item := range page.Items {
-			a, err := application.Decode(item)
-			if err != nil {
-				return List{}, err
-			}
-			stamp := work.Stamp(a.AcceptedAt)
-			if at != "" && stamp == at && a.ID >= last {
-				continue // on the page before
-			}
-			if len(out.Applications) == pageSize {
-				prev := out.Applications[pageSize-1]
-				out.After = lastStamp + "!" + prev.ID
-				return out, nil
-			}
-			lastStamp = stamp
-			out.Applications = append(out.Applications, d.listed(a))
+		a, err := application.Decode(item)
+		if err != nil {
+			return List{}, err
 		}
-		if page.Next == "" {
+		stamp := work.Stamp(a.AcceptedAt)
+		if at != "" && stamp == at && a.ID >= last {
+			continue // on the page before
+		}
+		if len(out.Applications) == pageSize {
+			prev := out.Applications[pageSize-1]
+			out.After = lastStamp + "!" + prev.ID
 			return out, nil
 		}
-		q.After = page.Next
+		lastStamp = stamp
+		out.Applications = append(out.Applications, d.listed(a))
 	}
+	return out, nil
 }
 
 func (d Deps) listed(a application.Application) Listed {

@@ -276,27 +276,21 @@ func show(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Page, e
 	}
 	out := Page{d.out(m), []Step{}}
 	q := table.Query{PK: mandate.Partition(m.ID)}.Prefix(event.Prefix + mandate.Noun + "#")
-	for {
-		page, err := d.Table.Query(ctx, q)
+	for item, err := range table.All(ctx, d.Table, q) {
 		if err != nil {
 			return Page{}, err
 		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return Page{}, err
-			}
-			text, err := application.OpenNote(ctx, d.Box, e)
-			if err != nil {
-				return Page{}, err
-			}
-			out.Steps = append(out.Steps, Step{e.Version, e.Kind, clock(e.At), e.Actor.ID, text.Reveal()})
+		e, err := event.Decode(item)
+		if err != nil {
+			return Page{}, err
 		}
-		if page.Next == "" {
-			return out, nil
+		text, err := application.OpenNote(ctx, d.Box, e)
+		if err != nil {
+			return Page{}, err
 		}
-		q.After = page.Next
+		out.Steps = append(out.Steps, Step{e.Version, e.Kind, clock(e.At), e.Actor.ID, text.Reveal()})
 	}
+	return out, nil
 }
 
 // AnswerIn is what a unit did, and what proves it: SHA-256 of documents.

@@ -79,27 +79,21 @@ func Wake(ctx context.Context, d Deps) error {
 func sweepShard(ctx context.Context, d Deps, shard string, grace time.Duration, r *Report) error {
 	now := d.Now()
 	q := table.Query{Index: table.ByDue, PK: shard, To: work.Stamp(now.Add(-grace)) + "#\U0010FFFF", Limit: 100}
-	for {
-		page, err := d.Table.Query(ctx, q)
+	for item, err := range table.All(ctx, d.Table, q) {
 		if err != nil {
 			return err
 		}
-		for _, item := range page.Items {
-			at, to, owes := work.Owed(item)
-			if !owes {
-				continue
-			}
-			r.Oldest = max(r.Oldest, now.Sub(at))
-			if err := finish(ctx, d, item, to, now, r); err != nil {
-				r.Failed++
-				d.Log.ErrorContext(ctx, "sweep could not finish", "pk", item.Key.PK, "sk", item.Key.SK, "queue", string(to), "err", err)
-			}
+		at, to, owes := work.Owed(item)
+		if !owes {
+			continue
 		}
-		if page.Next == "" {
-			return nil
+		r.Oldest = max(r.Oldest, now.Sub(at))
+		if err := finish(ctx, d, item, to, now, r); err != nil {
+			r.Failed++
+			d.Log.ErrorContext(ctx, "sweep could not finish", "pk", item.Key.PK, "sk", item.Key.SK, "queue", string(to), "err", err)
 		}
-		q.After = page.Next
 	}
+	return nil
 }
 
 func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now time.Time, r *Report) error {

@@ -96,17 +96,13 @@ func onceMarker(ctx context.Context, t table.Store, a Award, ref string) (table.
 func markers(ctx context.Context, t table.Store, pk, prefix string) ([]table.Item, error) {
 	var out []table.Item
 	q := table.Query{PK: pk}.Prefix(prefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, page.Items...)
-		if page.Next == "" {
-			return out, nil
-		}
-		q.After = page.Next
+		out = append(out, item)
 	}
+	return out, nil
 }
 
 // Earlier is every award the person had, oldest marker first; subject is their

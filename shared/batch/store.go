@@ -398,32 +398,26 @@ type Waiting struct {
 func Waits(ctx context.Context, t table.Store, township civil.DivisionCode, cutoff time.Time, most int) (Waiting, error) {
 	var w Waiting
 	q := waiting(township, cutoff, table.MaxPage)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return w, err
 		}
-		for _, item := range page.Items {
-			p, err := payout.Decode(item)
-			if err != nil {
-				return w, err
-			}
-			if w.Count >= most {
-				return w, nil
-			}
-			if w.Count == 0 {
-				w.Oldest = p.Since
-			}
-			w.Count++
-			if w.Fen, err = w.Fen.Add(p.Award.AmountFen); err != nil {
-				return w, err
-			}
+		p, err := payout.Decode(item)
+		if err != nil {
+			return w, err
 		}
-		if page.Next == "" {
+		if w.Count >= most {
 			return w, nil
 		}
-		q.After = page.Next
+		if w.Count == 0 {
+			w.Oldest = p.Since
+		}
+		w.Count++
+		if w.Fen, err = w.Fen.Add(p.Award.AmountFen); err != nil {
+			return w, err
+		}
 	}
+	return w, nil
 }
 
 func waiting(township civil.DivisionCode, cutoff time.Time, limit int) table.Query {

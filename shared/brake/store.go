@@ -50,24 +50,18 @@ func decode(item table.Item) (Brake, error) {
 func List(ctx context.Context, t table.Store) ([]Brake, error) {
 	var all []Brake
 	q := table.Query{PK: Partition}.Prefix(prefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			b, err := decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, b)
+		b, err := decode(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			slices.SortStableFunc(all, func(a, b Brake) int { return b.Pulled.At.Compare(a.Pulled.At) })
-			return all, nil
-		}
-		q.After = page.Next
+		all = append(all, b)
 	}
+	slices.SortStableFunc(all, func(a, b Brake) int { return b.Pulled.At.Compare(a.Pulled.At) })
+	return all, nil
 }
 
 // Event begins the event of b's present version.

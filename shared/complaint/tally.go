@@ -114,24 +114,18 @@ func (t Tally) Add(o Tally) Tally {
 func Tallies(ctx context.Context, t table.Store, county civil.DivisionCode, year int) (map[string]Tally, error) {
 	all := map[string]Tally{}
 	q := table.Query{PK: tallyPartition(county, year)}.Prefix("TALLY#")
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			parts := strings.Split(item.Key.SK, "#")
-			n := Tally{item.Counters[countFiled], item.Counters[countReplied], item.Counters[countLate], item.Counters[countReopened], map[Rating]int64{}}
-			for _, r := range Ratings() {
-				n.Rated[r] = item.Counters[rated+string(r)]
-			}
-			all[parts[1]] = all[parts[1]].Add(n)
+		parts := strings.Split(item.Key.SK, "#")
+		n := Tally{item.Counters[countFiled], item.Counters[countReplied], item.Counters[countLate], item.Counters[countReopened], map[Rating]int64{}}
+		for _, r := range Ratings() {
+			n.Rated[r] = item.Counters[rated+string(r)]
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		all[parts[1]] = all[parts[1]].Add(n)
 	}
+	return all, nil
 }
 
 // K is the fewest ratings that a public figure may rest on: below it somebody

@@ -129,21 +129,15 @@ func decode(item table.Item) (Edition, error) {
 func List(ctx context.Context, t table.Store, county civil.DivisionCode, year int) ([]Edition, error) {
 	var all []Edition
 	q := table.Query{PK: Partition(county, year)}.Prefix(editions)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			e, err := decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e)
+		e, err := decode(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		all = append(all, e)
 	}
+	return all, nil
 }

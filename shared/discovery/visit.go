@@ -111,26 +111,20 @@ const maxMissing = 200
 func Missing(ctx context.Context, t table.Store, staff, device string) ([]int64, error) {
 	missing, next := []int64{}, int64(1)
 	q := table.Query{PK: devices(staff, device)}.Prefix("VISIT#")
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			var r Record
-			if err := json.Unmarshal(item.Body, &r); err != nil {
-				return nil, fmt.Errorf("discovery: %s: %w", item.Key.SK, err)
-			}
-			for ; next < r.Number; next++ {
-				if missing = append(missing, next); len(missing) == maxMissing {
-					return missing, nil
-				}
-			}
-			next = r.Number + 1
+		var r Record
+		if err := json.Unmarshal(item.Body, &r); err != nil {
+			return nil, fmt.Errorf("discovery: %s: %w", item.Key.SK, err)
 		}
-		if page.Next == "" {
-			return missing, nil
+		for ; next < r.Number; next++ {
+			if missing = append(missing, next); len(missing) == maxMissing {
+				return missing, nil
+			}
 		}
-		q.After = page.Next
+		next = r.Number + 1
 	}
+	return missing, nil
 }

@@ -171,23 +171,17 @@ func Get(ctx context.Context, t table.Store, township civil.DivisionCode, id str
 func List(ctx context.Context, t table.Store, township civil.DivisionCode) ([]Envelope, error) {
 	var all []Envelope
 	q := table.Query{PK: Partition(township)}.Prefix(prefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			e, err := Decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e)
+		e, err := Decode(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		all = append(all, e)
 	}
+	return all, nil
 }
 
 // Is reports whether key is that of an envelope.

@@ -175,46 +175,34 @@ func Decode(item table.Item) (Event, error) {
 func Of(ctx context.Context, t table.Store, pk string) ([]Event, error) {
 	var all []Event
 	q := table.Query{PK: pk}.Prefix(Prefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			e, err := Decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e)
+		e, err := Decode(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		all = append(all, e)
 	}
+	return all, nil
 }
 
 // Asked finds the request with key among the events of one thing: what made one of
 // its versions before. found is false when the request is new.
 func Asked(ctx context.Context, t table.Store, pk, noun, id, key string) (r Request, found bool, err error) {
 	q := table.Query{PK: pk}.Prefix(Prefix + noun + "#" + id + "#")
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return r, false, err
 		}
-		for _, item := range page.Items {
-			e, err := Decode(item)
-			if err != nil {
-				return r, false, err
-			}
-			if e.Request != nil && e.Request.Key == key {
-				return *e.Request, true, nil
-			}
+		e, err := Decode(item)
+		if err != nil {
+			return r, false, err
 		}
-		if page.Next == "" {
-			return r, false, nil
+		if e.Request != nil && e.Request.Key == key {
+			return *e.Request, true, nil
 		}
-		q.After = page.Next
 	}
+	return r, false, nil
 }

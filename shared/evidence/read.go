@@ -48,23 +48,16 @@ func (l *Log) entries(ctx context.Context, from uint64, max int) ([]stored, erro
 	for at := from; at < end; {
 		last := min(end, (at/Block+1)*Block) - 1
 		q := table.Query{PK: entryKey(at).PK, From: entryKey(at).SK, To: entryKey(last).SK}
-		for {
-			page, err := l.table.Query(ctx, q)
+		for item, err := range table.All(ctx, l.table, q) {
 			if err != nil {
 				return nil, err
 			}
-			for _, item := range page.Items {
-				var e entryItem
-				if err := json.Unmarshal(item.Body, &e); err != nil || item.Key != entryKey(at) {
-					return nil, ErrDamaged.Because(fmt.Errorf("leaf %d is missing or unreadable: %w", at, err))
-				}
-				all = append(all, stored{at, table.Key{PK: e.PK, SK: e.SK}, []byte(e.Leaf)})
-				at++
+			var e entryItem
+			if err := json.Unmarshal(item.Body, &e); err != nil || item.Key != entryKey(at) {
+				return nil, ErrDamaged.Because(fmt.Errorf("leaf %d is missing or unreadable: %w", at, err))
 			}
-			if page.Next == "" {
-				break
-			}
-			q.After = page.Next
+			all = append(all, stored{at, table.Key{PK: e.PK, SK: e.SK}, []byte(e.Leaf)})
+			at++
 		}
 		if at <= last {
 			return nil, ErrDamaged.Because(fmt.Errorf("leaf %d is missing", at))

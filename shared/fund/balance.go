@@ -123,23 +123,17 @@ func Read(ctx context.Context, t table.Store, id ID) (Slice, error) {
 func Entries(ctx context.Context, t table.Store, id ID) ([]Entry, error) {
 	var out []Entry
 	q := table.Query{PK: id.Partition()}.Prefix(entryPrefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			e, err := decodeEntry(item)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, e)
+		e, err := decodeEntry(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return out, nil
-		}
-		q.After = page.Next
+		out = append(out, e)
 	}
+	return out, nil
 }
 
 // glances is how often Coherent looks again while the slice is moving.

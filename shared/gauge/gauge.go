@@ -95,17 +95,17 @@ func Read(ctx context.Context, t table.Store, divisions []civil.DivisionCode, no
 		r.Owed[q] = Pile{}
 	}
 	for shard := range work.Shards {
-		if err := each(ctx, t, table.Query{Index: table.ByDue, PK: work.Shard(shard)}, r.owed); err != nil {
+		if err := table.Each(ctx, t, table.Query{Index: table.ByDue, PK: work.Shard(shard)}, r.owed); err != nil {
 			return r, err
 		}
 	}
 	for _, d := range divisions {
-		if err := each(ctx, t, table.Query{Index: table.ByWork, PK: application.WorkList(d)}, r.asked); err != nil {
+		if err := table.Each(ctx, t, table.Query{Index: table.ByWork, PK: application.WorkList(d)}, r.asked); err != nil {
 			return r, err
 		}
 	}
 	for _, d := range divisions {
-		if err := each(ctx, t, table.Query{Index: table.ByWork, PK: payout.WaitingList(d)}, r.waits); err != nil {
+		if err := table.Each(ctx, t, table.Query{Index: table.ByWork, PK: payout.WaitingList(d)}, r.waits); err != nil {
 			return r, err
 		}
 	}
@@ -145,24 +145,6 @@ func (r *Reading) reconciled(ctx context.Context, t table.Store, divisions []civ
 		r.Statements = append(r.Statements, Statements{source, since, last, days})
 	}
 	return nil
-}
-
-func each(ctx context.Context, t table.Store, q table.Query, do func(table.Item) error) error {
-	for {
-		page, err := t.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, item := range page.Items {
-			if err := do(item); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
 }
 
 // owed counts one item of the due index.

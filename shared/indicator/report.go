@@ -200,21 +200,15 @@ func (r Reader) standing(ctx context.Context, d civil.DivisionCode, programme st
 }
 
 func (r Reader) each(ctx context.Context, q table.Query, do func(table.Item) error) error {
-	for {
-		page, err := r.Table.Query(ctx, q)
+	for item, err := range table.All(ctx, r.Table, q) {
 		if err != nil {
 			return err
 		}
-		for _, item := range page.Items {
-			if err := do(item); err != nil {
-				return fmt.Errorf("%s %s: %w", item.Key.PK, item.Key.SK, err)
-			}
+		if err := do(item); err != nil {
+			return fmt.Errorf("%s %s: %w", item.Key.PK, item.Key.SK, err)
 		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
 	}
+	return nil
 }
 
 // spans are the ranges of sort keys that make up the days from from to to: whole

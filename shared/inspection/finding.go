@@ -89,24 +89,18 @@ func Get(ctx context.Context, t table.Store, applicationID, id string) (Finding,
 func Of(ctx context.Context, t table.Store, applicationID string) ([]Finding, error) {
 	var all []Finding
 	q := table.Query{PK: application.Partition(applicationID)}.Prefix(prefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			f, err := Decode(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, f)
+		f, err := Decode(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			slices.SortStableFunc(all, func(a, b Finding) int { return a.At.Compare(b.At) })
-			return all, nil
-		}
-		q.After = page.Next
+		all = append(all, f)
 	}
+	slices.SortStableFunc(all, func(a, b Finding) int { return a.At.Compare(b.At) })
+	return all, nil
 }
 
 // Decode reads a stored finding.

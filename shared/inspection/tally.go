@@ -76,22 +76,16 @@ func count(ctx context.Context, t table.Store, id string, county civil.DivisionC
 func Tallies(ctx context.Context, t table.Store, within func(civil.DivisionCode) bool) (map[string]Tally, error) {
 	all := map[string]Tally{}
 	q := table.Query{PK: partition}.Prefix(tallyPrefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			id, county, _ := strings.Cut(strings.TrimPrefix(item.Key.SK, tallyPrefix), "#")
-			if !within(civil.DivisionCode(county)) {
-				continue
-			}
-			c := item.Counters
-			all[id] = all[id].plus(Tally{Hits: c[countHits], Held: c[countHeld], Right: c[string(Right)], Wrong: c[string(Wrong)]})
+		id, county, _ := strings.Cut(strings.TrimPrefix(item.Key.SK, tallyPrefix), "#")
+		if !within(civil.DivisionCode(county)) {
+			continue
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		c := item.Counters
+		all[id] = all[id].plus(Tally{Hits: c[countHits], Held: c[countHeld], Right: c[string(Right)], Wrong: c[string(Wrong)]})
 	}
+	return all, nil
 }

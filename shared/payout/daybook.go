@@ -106,21 +106,15 @@ func DecodeBooked(item table.Item) (Booked, error) {
 func OnDay(ctx context.Context, t table.Store, r award.Rail, day civil.Day) ([]Booked, error) {
 	var all []Booked
 	q := table.Query{PK: DayBook(r, day)}
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			b, err := DecodeBooked(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, b)
+		b, err := DecodeBooked(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		all = append(all, b)
 	}
+	return all, nil
 }

@@ -199,29 +199,23 @@ func List(ctx context.Context, t table.Store, application, after string, limit i
 		}
 		q.To = event.Key(q.PK, Noun, after, 1).SK
 	}
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, "", err
 		}
-		for _, item := range page.Items {
-			e, err := event.Decode(item)
-			if err != nil {
-				return nil, "", err
-			}
-			if e.ID == after {
-				continue
-			}
-			if len(seen) == limit {
-				return seen, seen[limit-1].ID, nil
-			}
-			seen = append(seen, seenIn(e))
+		e, err := event.Decode(item)
+		if err != nil {
+			return nil, "", err
 		}
-		if page.Next == "" {
-			return seen, "", nil
+		if e.ID == after {
+			continue
 		}
-		q.After = page.Next
+		if len(seen) == limit {
+			return seen, seen[limit-1].ID, nil
+		}
+		seen = append(seen, seenIn(e))
 	}
+	return seen, "", nil
 }
 
 // ErrPage is a page marker that is none of ours.

@@ -193,23 +193,17 @@ func OpenIn(ctx context.Context, t table.Store, d civil.DivisionCode) ([]Break, 
 
 func all(ctx context.Context, t table.Store, q table.Query) ([]Break, error) {
 	var found []Break
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			b, err := DecodeBreak(item)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, b)
+		b, err := DecodeBreak(item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return found, nil
-		}
-		q.After = page.Next
+		found = append(found, b)
 	}
+	return found, nil
 }
 
 // Event begins the event of b's present version. It names no person.

@@ -124,7 +124,7 @@ const caseItems = 25
 func (r *run) moved(ctx context.Context) error {
 	var ids []string
 	for shard := range work.Shards {
-		err := each(ctx, r.Table, table.Query{Index: table.ByDue, PK: work.Shard(shard)}, func(item table.Item) error {
+		err := table.Each(ctx, r.Table, table.Query{Index: table.ByDue, PK: work.Shard(shard)}, func(item table.Item) error {
 			if payout.Is(item.Key) || application.Is(item.Key) {
 				ids = append(ids, caseOf(item.Key))
 			}
@@ -161,24 +161,6 @@ func (r *run) moved(ctx context.Context) error {
 const casePrefix = "APP#"
 
 func caseOf(k table.Key) string { return k.PK[len(casePrefix):] }
-
-func each(ctx context.Context, t table.Store, q table.Query, do func(table.Item) error) error {
-	for {
-		page, err := t.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, item := range page.Items {
-			if err := do(item); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
-}
 
 // slices are all that there may be: of this year, and of the last, whose payments
 // may still come back.
@@ -298,7 +280,7 @@ func (r *run) onward(ctx context.Context) error {
 // open lists the cases that the staff of a division have to do something about.
 func (r *run) open(ctx context.Context, d civil.DivisionCode) ([]string, error) {
 	var ids []string
-	err := each(ctx, r.Table, table.Query{Index: table.ByWork, PK: application.WorkList(d)}, func(item table.Item) error {
+	err := table.Each(ctx, r.Table, table.Query{Index: table.ByWork, PK: application.WorkList(d)}, func(item table.Item) error {
 		if application.Is(item.Key) {
 			ids = append(ids, caseOf(item.Key))
 		}

@@ -99,24 +99,17 @@ func KinOf(ctx context.Context, t table.Store, refs []string) ([]string, error) 
 	var all []string
 	for _, ref := range refs {
 		q := table.Query{PK: kinPartition(ref)}.Prefix(Partition(""))
-		for {
-			page, err := t.Query(ctx, q)
+		for item, err := range table.All(ctx, t, q) {
 			if err != nil {
 				return nil, err
 			}
-			for _, item := range page.Items {
-				d, err := decodeKin(item)
-				if err != nil {
-					return nil, err
-				}
-				if d.Until.IsZero() && !slices.Contains(all, d.Staff) {
-					all = append(all, d.Staff)
-				}
+			d, err := decodeKin(item)
+			if err != nil {
+				return nil, err
 			}
-			if page.Next == "" {
-				break
+			if d.Until.IsZero() && !slices.Contains(all, d.Staff) {
+				all = append(all, d.Staff)
 			}
-			q.After = page.Next
 		}
 	}
 	slices.Sort(all)

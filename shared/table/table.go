@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -158,6 +159,42 @@ func (q Query) Prefix(p string) Query {
 
 // Cursor continues a Query. It is opaque and holds only keys.
 type Cursor string
+
+// All are the items of q, one page after the other, read as they are asked for. An
+// error comes last, with no item.
+func All(ctx context.Context, s Store, q Query) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for {
+			page, err := s.Query(ctx, q)
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			q.After = page.Next
+		}
+	}
+}
+
+// Each does something with every item of q, until it fails.
+func Each(ctx context.Context, s Store, q Query, do func(Item) error) error {
+	for item, err := range All(ctx, s, q) {
+		if err != nil {
+			return err
+		}
+		if err := do(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Page is one page of answers. An empty Next means there is no more; a page may
 // be shorter than the limit, or empty, and still have a Next.

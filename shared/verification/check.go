@@ -134,21 +134,15 @@ func (all Checks) Heard() string {
 func Load(ctx context.Context, t table.Store, box *seal.Box, id string) (Checks, error) {
 	all := Checks{}
 	q := table.Query{PK: application.Partition(id)}.Prefix(Prefix)
-	for {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			c, err := Decode(ctx, box, item)
-			if err != nil {
-				return nil, err
-			}
-			all[item.Key] = c
+		c, err := Decode(ctx, box, item)
+		if err != nil {
+			return nil, err
 		}
-		if page.Next == "" {
-			return all, nil
-		}
-		q.After = page.Next
+		all[item.Key] = c
 	}
+	return all, nil
 }

@@ -257,7 +257,7 @@ func (x Exporter) leaves(ctx context.Context, dir string, size uint64) (partitio
 
 // unlogged looks for events of pk that are in no leaf and old enough to be.
 func (x Exporter) unlogged(ctx context.Context, events *lines, pk string) error {
-	return x.each(ctx, table.Query{PK: pk}.Prefix(event.Prefix), func(item table.Item) error {
+	return table.Each(ctx, x.Table, table.Query{PK: pk}.Prefix(event.Prefix), func(item table.Item) error {
 		_, logged, err := x.Publisher.Log.Index(ctx, item.Key)
 		if err != nil || logged {
 			return err
@@ -268,24 +268,6 @@ func (x Exporter) unlogged(ctx context.Context, events *lines, pk string) error 
 		}
 		return events.put(eventLine{Index: None, Unlogged: l.Encode()})
 	})
-}
-
-func (x Exporter) each(ctx context.Context, q table.Query, f func(table.Item) error) error {
-	for {
-		page, err := x.Table.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, item := range page.Items {
-			if err := f(item); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
 }
 
 // things writes what every partition holds beside its events.
@@ -303,7 +285,7 @@ func (x Exporter) things(ctx context.Context, dir string, partitions []string, s
 				return err
 			}
 		}
-		err := x.each(ctx, table.Query{PK: pk}, func(item table.Item) error {
+		err := table.Each(ctx, x.Table, table.Query{PK: pk}, func(item table.Item) error {
 			if event.Is(item.Key) {
 				return nil
 			}

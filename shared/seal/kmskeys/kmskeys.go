@@ -264,15 +264,11 @@ func (k *Keys) RotateBlind(ctx context.Context) error {
 func (k *Keys) blinds(ctx context.Context) ([]table.Item, error) {
 	var out []table.Item
 	q := table.Query{PK: blindKey(1).PK}.Prefix("V#")
-	for {
-		page, err := k.table.Query(ctx, q)
+	for item, err := range table.All(ctx, k.table, q) {
 		if err != nil {
 			return nil, seal.ErrKey.Because(err)
 		}
-		out = append(out, page.Items...)
-		if page.Next == "" {
-			return slices.Clip(out), nil
-		}
-		q.After = page.Next
+		out = append(out, item)
 	}
+	return slices.Clip(out), nil
 }

@@ -469,6 +469,10 @@ func (s suite) paging(t *testing.T, r room) {
 					q.Index, q.PK = index, string(r)+"o"
 				}
 				got := collect(t, s.store, q)
+				var all []table.Item
+				if err := table.Each(t.Context(), s.store, q, func(it table.Item) error { all = append(all, it); return nil }); err != nil || !slices.EqualFunc(all, got, Same) {
+					t.Errorf("limit %d reverse %v: Each gives %d of %d items, %v", limit, reverse, len(all), len(got), err)
+				}
 				seen := map[table.Key]bool{}
 				for i, it := range got {
 					seen[it.Key] = true
