@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
@@ -102,35 +100,8 @@ func fill(ctx context.Context, s *stage.Stage, id string, n int) error {
 	if err != nil {
 		return err
 	}
-	perTransaction := int64(table.MaxWrites / len(page.Items))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	var once sync.Once
-	var failed error
-	for range 16 {
-		wg.Go(func() {
-			for {
-				first := next.Add(perTransaction) - perTransaction
-				if first >= int64(n) || ctx.Err() != nil {
-					return
-				}
-				var writes []table.Write
-				for i := first; i < min(first+perTransaction, int64(n)); i++ {
-					writes = append(writes, complaintCopy(page.Items, i)...)
-				}
-				if err := s.Table.Transact(ctx, writes...); err != nil {
-					once.Do(func() { failed = err })
-					return
-				}
-				if first%9_900 == 0 {
-					progress("storing complaints", int(first), n)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	progress("storing complaints", n, n)
-	return failed
+	return s.Spread(ctx, 0, int64(n), len(page.Items), func(i int64) []table.Write { return complaintCopy(page.Items, i) },
+		func(done int) { progress("storing complaints", done, n) })
 }
 
 // complaintCopy is the items of one complaint under the key of the ith copy, none

@@ -114,8 +114,6 @@ func proposals(ctx context.Context, s *stage.Stage, lasting time.Duration) ([]pr
 		if err := s.Until(ctx, func() (bool, error) { return s.Verified(ctx, p.id) }); err != nil {
 			return err
 		}
-		// A register that answers late moves the case once more; then it stands still.
-		time.Sleep(100 * time.Millisecond)
 		if err := s.Clerk.Do(ctx, http.MethodPost, "/v1/staff/applications/"+p.id+"/proposals", "p"+p.id, map[string]any{}, &p); err != nil {
 			return err
 		}

@@ -21,9 +21,19 @@ func (s *Stage) Fill(ctx context.Context, n int, show func(done, all int)) error
 	if err != nil {
 		return err
 	}
-	perTransaction := int64(table.MaxWrites / len(items))
+	if err := s.Spread(ctx, s.loaded, int64(n), len(items), func(i int64) []table.Write { return Copies(items, i) }, func(done int) { show(done, n) }); err != nil {
+		return err
+	}
+	s.loaded = int64(n)
+	return nil
+}
+
+// Spread stores the copies from..n−1, each of size writes, sixteen transactions at
+// a time, and shows how far it has come. It stops early when ctx ends.
+func (s *Stage) Spread(ctx context.Context, from, n int64, size int, copied func(i int64) []table.Write, show func(done int)) error {
+	perTransaction := int64(table.MaxWrites / size)
 	var next atomic.Int64
-	next.Store(s.loaded)
+	next.Store(from)
 	var wg sync.WaitGroup
 	var once sync.Once
 	var failed error
@@ -31,26 +41,25 @@ func (s *Stage) Fill(ctx context.Context, n int, show func(done, all int)) error
 		wg.Go(func() {
 			for {
 				first := next.Add(perTransaction) - perTransaction
-				if first >= int64(n) || ctx.Err() != nil {
+				if first >= n || ctx.Err() != nil {
 					return
 				}
 				var writes []table.Write
-				for i := first; i < min(first+perTransaction, int64(n)); i++ {
-					writes = append(writes, Copies(items, i)...)
+				for i := first; i < min(first+perTransaction, n); i++ {
+					writes = append(writes, copied(i)...)
 				}
 				if err := s.Table.Transact(ctx, writes...); err != nil {
 					once.Do(func() { failed = err })
 					return
 				}
-				if first%10_000 == 0 {
-					show(int(first), n)
+				if (first-from)%(100*perTransaction) == 0 {
+					show(int(first))
 				}
 			}
 		})
 	}
 	wg.Wait()
-	show(n, n)
-	s.loaded = int64(n)
+	show(int(n))
 	return failed
 }
 
