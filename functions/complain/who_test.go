@@ -321,7 +321,7 @@ func TestRaces(t *testing.T) {
 			// The second acts between the first one's reading and writing, every time.
 			var second reply
 			f := func() { second = two() }
-			w.gate.before.Store(&f)
+			w.gate.Before.Store(&f)
 			first := one()
 			if second.status != 201 || first.status != 409 {
 				t.Errorf("first %d %s, second %d %s", first.status, first.body, second.status, second.body)
@@ -345,14 +345,14 @@ func TestRaces(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	w.gate.lose.Store(true)
+	w.gate.Lose.Store(true)
 	filed := w.want(w.send("POST", "account-1", "/v1/complaints", "once", sealed(nil)), 201, "")
 	id := filed.text("id")
-	w.gate.lose.Store(true)
+	w.gate.Lose.Store(true)
 	w.want(w.act(district, id, "acceptance", m{}), 201, "")
 	body := m{"division": township, "brief": brief}
 	path := "/v1/staff/complaints/" + id + "/assignments"
-	w.gate.lose.Store(true)
+	w.gate.Lose.Store(true)
 	first := w.want(w.send("POST", district, path, "assign", body), 201, "")
 	if again := w.send("POST", district, path, "assign", body); again.body != first.body || again.status != 201 {
 		t.Errorf("again %d %s", again.status, again.body)

@@ -24,7 +24,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/staff"
-	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/tabletest"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/watch"
 )
@@ -59,7 +59,7 @@ type world struct {
 	url      string
 	sessions *session.Store
 	book     *complaint.Book
-	gate     *gate
+	gate     *tabletest.Gate
 	keys     atomic.Int64
 
 	mu     sync.Mutex
@@ -67,29 +67,10 @@ type world struct {
 	seen   map[string][]string // every answer, by who got it
 }
 
-// gate is the table as the API sees it: something can be done before a
-// transaction, and answers can be lost.
-type gate struct {
-	table.Store
-	before atomic.Pointer[func()]
-	lose   atomic.Bool
-}
-
-func (g *gate) Transact(ctx context.Context, writes ...table.Write) error {
-	if f := g.before.Swap(nil); f != nil {
-		(*f)()
-	}
-	err := g.Store.Transact(ctx, writes...)
-	if err == nil && g.lose.Swap(false) {
-		return table.ErrUnknown
-	}
-	return err
-}
-
 func open(t *testing.T) *world {
 	t.Helper()
 	w := &world{Office: firstaidtest.New(t), tokens: map[string]string{}, seen: map[string][]string{}}
-	w.gate = &gate{Store: w.Store}
+	w.gate = &tabletest.Gate{Store: w.Store}
 	w.sessions = session.NewStore(w.Store, rand.Reader, w.Now)
 	var err error
 	if w.book, err = complaint.Shipped(); err != nil {

@@ -2,7 +2,6 @@ package discover_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -27,6 +26,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/tabletest"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/watch"
 )
@@ -50,7 +50,7 @@ type world struct {
 	t        *testing.T
 	url      string
 	sessions *session.Store
-	gate     *gate
+	gate     *tabletest.Gate
 	keys     atomic.Int64
 	people   atomic.Int64
 
@@ -58,29 +58,10 @@ type world struct {
 	all []string // every answer that was not a list to walk
 }
 
-// gate is the table as the API sees it: answers can be lost, and something can be
-// done just before a transaction.
-type gate struct {
-	table.Store
-	before atomic.Pointer[func()]
-	lose   atomic.Bool
-}
-
-func (g *gate) Transact(ctx context.Context, writes ...table.Write) error {
-	if f := g.before.Swap(nil); f != nil {
-		(*f)()
-	}
-	err := g.Store.Transact(ctx, writes...)
-	if err == nil && g.lose.Swap(false) {
-		return table.ErrUnknown
-	}
-	return err
-}
-
 func open(t *testing.T) *world {
 	t.Helper()
 	w := &world{Office: firstaidtest.New(t), t: t}
-	w.gate = &gate{Store: w.Store}
+	w.gate = &tabletest.Gate{Store: w.Store}
 	w.sessions = session.NewStore(w.Store, rand.Reader, w.Now)
 	d := discover.Deps{Table: w.gate, Box: w.Box, Blind: w.Blind, Book: w.Book, Tree: w.Tree, Now: w.Now}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Watch: watch.Over(w.Store, w.Now), Now: w.Now, IDs: w.IDs,
@@ -303,7 +284,7 @@ func TestSynchronisation(t *testing.T) {
 	door := w.walk(grid, 1).list("doors")[0]["signal"]
 	agreed := application.Authorisation().SHA256
 	one := w.record(1, m{"signal": door, "finding": "needs_help", "consent_sha256": agreed})
-	w.gate.lose.Store(true) // stored, and nobody heard of it
+	w.gate.Lose.Store(true) // stored, and nobody heard of it
 	first := w.sync(one)
 	second := w.sync(one).want(t, 200, "")
 	if r := second.list("records")[0]; r["result"] != "known" || r["application"] == nil {
