@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test check lint cover bench prove drill mutants load docs rules tools build deploy clean
+.PHONY: help up demo test race check lint cover bench prove drill mutants load docs rules tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: ## drive one emergency case through a running `make up`
 
 test: ## install pinned tools into .tools/ and run every test
 	scripts/test
+
+race: ## the attacks once more, with the race detector
+	go test -race -shuffle=on -vet=off ./test/attack
 
 check: lint ## the quick part of the tests: formatting, vet, staticcheck, the rules of the house
 	go test .
