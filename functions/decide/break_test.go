@@ -84,6 +84,81 @@ func (w *world) closing(who, id, step string, version int64) reply {
 	return w.send("POST", who, breaks+"/"+id+"/"+step, w.IDs.New(), in)
 }
 
+// owed is the break among the tasks that somebody sees; nil when there is none.
+func (w *world) owed(who, id string) m {
+	w.T.Helper()
+	r := w.get(who, "/v1/staff/tasks?limit=100")
+	w.want(r, 200, "")
+	for _, one := range r.out["tasks"].([]any) {
+		if task := m(one.(map[string]any)); task["kind"] == "break" && task["id"] == id {
+			return task
+		}
+	}
+	return nil
+}
+
+// A break is a task of those who must close it, by T+2 and for as long as it is open;
+// the next step is anybody's who neither decided on the payment nor took the last one.
+func TestABreakIsATaskUntilItIsClosed(t *testing.T) {
+	t.Parallel()
+	w, office := books(t)
+	_, b := w.differing(office)
+	mine := func(when string, want map[string]bool) {
+		t.Helper()
+		for who, mine := range want {
+			if task := w.owed(who, b.ID); task == nil || task["mine"] != mine {
+				t.Errorf("%s: %s has %v", when, who, task)
+			}
+		}
+	}
+	percent := func(want float64) {
+		t.Helper()
+		task := w.owed(finance, b.ID)
+		deadline, _ := task["deadline"].(map[string]any)
+		if got, _ := deadline["elapsed_percent"].(float64); got != want || deadline["at"] == "" {
+			t.Errorf("%v%%, want %v: %v", got, want, task)
+		}
+	}
+	mine("open", map[string]bool{finance: true, finance2: true, approver: false, clerk: false, supervisor: false})
+	if task := w.owed(clerk3, b.ID); task != nil {
+		t.Errorf("it is a task elsewhere: %v", task)
+	}
+	percent(0)
+	w.overnight()
+	w.overnight()
+	percent(125)
+	mine("old", map[string]bool{finance: true, supervisor: false})
+	w.want(w.closing(finance, b.ID, "proposals", 1), 201, "")
+	mine("proposed", map[string]bool{finance: false, finance2: true, chief: true, approver: false, supervisor: false})
+	w.want(w.closing(finance2, b.ID, "agreements", 2), 201, "")
+	for _, who := range []string{finance, finance2, supervisor, chief} {
+		if task := w.owed(who, b.ID); task != nil {
+			t.Errorf("%s still owes what is closed: %v", who, task)
+		}
+	}
+}
+
+// A payment that the next day's statement is going to explain is nobody's task before
+// it is old.
+func TestADaysCutIsNoTaskBeforeItIsOld(t *testing.T) {
+	t.Parallel()
+	w, _ := books(t)
+	by := event.Actor{Kind: event.System, ID: "settle"}
+	b := reconciliation.Break{ID: "bank-20261122-" + strings.Repeat("0", 26), Version: 1, Source: reconciliation.Bank, Day: calendar.Today(w.Now()),
+		Class: reconciliation.DateCut, State: reconciliation.Open, Division: firstaidtest.Township, Since: w.Now(), Owner: "finance"}
+	if err := reconciliation.Commit(t.Context(), w.Store, b, b.Event("opened", by, w.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if task := w.owed(finance, b.ID); task != nil {
+		t.Errorf("already a task: %v", task)
+	}
+	w.overnight()
+	w.overnight()
+	if task := w.owed(finance, b.ID); task == nil || task["mine"] != true {
+		t.Errorf("no task when it is old: %v", task)
+	}
+}
+
 func TestTwoPeopleCloseABreak(t *testing.T) {
 	t.Parallel()
 	w, office := books(t)

@@ -197,7 +197,11 @@ func listFindings(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) 
 	if err != nil {
 		return Found{}, err
 	}
-	items, err := d.listed(ctx, inspection.List, d.below(roots, now), after, limit+1)
+	var lists []string
+	for _, code := range d.below(roots, now) {
+		lists = append(lists, inspection.List(code))
+	}
+	items, err := d.listed(ctx, lists, after, limit+1)
 	if err != nil {
 		return Found{}, err
 	}

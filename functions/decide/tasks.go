@@ -21,6 +21,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/order"
 	"github.com/doudi-aid/doudi/shared/reading"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/recovery"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -51,9 +52,9 @@ type Post struct {
 
 // Task is one thing that somebody must do. It holds nothing personal.
 type Task struct {
-	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice", "reveal", "objection"
+	Kind        string       `json:"kind"` // "application", "order", "review", "envelope", "appeal", "notice", "reveal", "objection", "recovery", "break"
 	Application string       `json:"application,omitempty"`
-	ID          string       `json:"id,omitempty"`      // of the order, envelope, appeal or notice
+	ID          string       `json:"id,omitempty"`      // of the order, envelope, appeal, notice or break
 	Edition     string       `json:"edition,omitempty"` // that an objection is about
 	Division    string       `json:"division"`
 	Place       string       `json:"place"`
@@ -83,6 +84,7 @@ var steps = map[staff.Action]string{
 	staff.Review: "复核常设审批发放", staff.ApprovePayee: "批准更换收款账户", staff.ConfirmCash: "确认现金发放", staff.ApproveThaw: "批准解冻付款",
 	staff.AnswerObjection: "答复对公布内容的异议", staff.AgreeReveal: "决定是否同意查看完整个人信息", staff.ReviewReveal: "复核查看完整个人信息有无必要",
 	staff.ApproveEnvelope: "批准常设审批", verifying: "等待部门核对结果", staff.AnswerAppeal: "答复异议", staff.Call: "打电话告知本人",
+	staff.ProposeBreak: "核实对账差异，提出了结", staff.AgreeBreak: "确认了结对账差异",
 	staff.HearPerson: "听取本人陈述", staff.DecideRecovery: "决定是否追回", staff.BookRepayment: "登记归还的款项", staff.ApproveWaiver: "同意豁免其余款项",
 }
 
@@ -105,7 +107,7 @@ func next(a application.Application) staff.Action {
 const (
 	defaultTasks = 50
 	mostTasks    = 100
-	lists        = 8 // read at once
+	together     = 8 // lists read at once
 )
 
 // tasks lists what is owed in the caller's divisions and everything below them,
@@ -134,7 +136,11 @@ func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks,
 	if err != nil {
 		return Tasks{}, err
 	}
-	items, err := d.listed(ctx, application.WorkList, d.below(roots, now), after, limit+1)
+	var lists []string
+	for _, code := range d.below(roots, now) {
+		lists = append(lists, application.WorkList(code), reconciliation.List(code))
+	}
+	items, err := d.listed(ctx, lists, after, limit+1)
 	if err != nil {
 		return Tasks{}, err
 	}
@@ -229,15 +235,15 @@ func markOf(item table.Item) mark {
 	return m
 }
 
-// listed is the first n items after a position in the lists of all divisions;
-// list names the list of one.
-func (d Deps) listed(ctx context.Context, list func(civil.DivisionCode) string, divisions []civil.DivisionCode, after mark, n int) ([]table.Item, error) {
-	found := make([][]table.Item, len(divisions))
+// listed is the first n items after a position in several lists of the work index,
+// merged.
+func (d Deps) listed(ctx context.Context, partitions []string, after mark, n int) ([]table.Item, error) {
+	found := make([][]table.Item, len(partitions))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(lists)
-	for i, code := range divisions {
+	g.SetLimit(together)
+	for i, pk := range partitions {
 		g.Go(func() (err error) {
-			found[i], err = d.list(ctx, list(code), after, n)
+			found[i], err = d.list(ctx, pk, after, n)
 			return err
 		})
 	}
@@ -375,6 +381,12 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		}
 		a, err := application.Get(ctx, d.Table, r.Application)
 		return d.about(t, who, a, step, r.Division, earlier, now), err == nil, err
+	case reconciliation.IsBreak(item.Key):
+		b, err := reconciliation.DecodeBreak(item)
+		if err != nil || !b.Waits(now) {
+			return t, false, err
+		}
+		return d.reconciling(t, who, b, now), true, nil
 	case envelope.Is(item.Key):
 		e, err := envelope.Decode(item)
 		if err != nil {
@@ -389,6 +401,21 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		return t, true, nil
 	}
 	return t, false, nil
+}
+
+// reconciling is a break as a task of its owner: one person of finance says why it is
+// none, and another agrees. Neither decided on the payment.
+func (d Deps) reconciling(t Task, who staff.Staff, b reconciliation.Break, now time.Time) Task {
+	step, earlier := staff.ProposeBreak, slices.Clone(b.People)
+	if b.Proposed != nil {
+		step, earlier = staff.AgreeBreak, append(earlier, b.Proposed.By)
+	}
+	t.Kind, t.ID, t.Division, t.Place = "break", b.ID, string(b.Division), d.name(b.Division, now)
+	t.State, t.StateLabel = string(b.State), b.Class.Label()+"："+b.State.Label()
+	t.Next, t.NextLabel, t.Deadline = string(step), steps[step], span(b.Since, b.Due(), now)
+	t.Mine = staff.Authorize(staff.Request{Action: step, Staff: who, At: now, Within: d.within(b.Division, now), County: d.county(b.Division, now),
+		Earlier: brake.Names(earlier...)}).Allow
+	return t
 }
 
 func span(from, at, now time.Time) Deadline {

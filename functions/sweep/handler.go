@@ -118,7 +118,7 @@ func finish(ctx context.Context, d Deps, item table.Item, to work.Queue, now tim
 		}
 	}
 	if reconciliation.IsBreak(item.Key) {
-		if err := tellSupervisor(ctx, d, item, now, r); err != nil {
+		if err := tellOfBreak(ctx, d, item, now, r); err != nil {
 			return err
 		}
 	}

@@ -104,9 +104,10 @@ func guard(ctx context.Context, d Deps) error {
 	return nil
 }
 
-// tellSupervisor makes an old break the supervisor's too. Of two sweeps one does,
-// and a person who closes it meanwhile wins over both.
-func tellSupervisor(ctx context.Context, d Deps, item table.Item, now time.Time, r *Report) error {
+// tellOfBreak notes how much of the time to close a break has passed, and makes an old
+// one the supervisor's too. Of two sweeps one does, and a person who closes it
+// meanwhile wins over both.
+func tellOfBreak(ctx context.Context, d Deps, item table.Item, now time.Time, r *Report) error {
 	b, err := reconciliation.DecodeBreak(item)
 	if err != nil {
 		return err
@@ -115,7 +116,12 @@ func tellSupervisor(ctx context.Context, d Deps, item table.Item, now time.Time,
 	if !due {
 		return nil
 	}
-	e := told.Event("escalated", actor, now)
+	kind := "reminded"
+	if !told.Told.IsZero() {
+		kind = "escalated"
+	}
+	e := told.Event(kind, actor, now)
+	e.Facts["percent"] = told.Reminded
 	if err := reconciliation.Commit(ctx, d.Table, told, e); err != nil {
 		if errors.Is(err, reconciliation.ErrMovedOn) {
 			return nil
@@ -123,6 +129,9 @@ func tellSupervisor(ctx context.Context, d Deps, item table.Item, now time.Time,
 		return err
 	}
 	r.Escalated++
+	if told.Told.IsZero() {
+		return nil
+	}
 	d.Metrics.Count("break_escalated", 1, telemetry.Label{Name: "class", Value: string(b.Class)})
 	d.Log.WarnContext(ctx, "a break is old", "break", b.ID, "class", string(b.Class), "hours", int(b.Age(now)/time.Hour))
 	return nil

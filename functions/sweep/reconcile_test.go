@@ -111,22 +111,31 @@ func TestAHandInARowIsNamedWithinAMinute(t *testing.T) {
 	}
 }
 
-// T+2: the sweep makes a break the supervisor's too, once.
+// The owner hears at half and at four fifths of the time; at T+2 the sweep makes a
+// break the supervisor's too. Each once.
 func TestAnOldBreakGoesFurtherUp(t *testing.T) {
 	t.Parallel()
 	h := reconciliationtest.New(t)
 	h.Pay(1, award.Bank, reconciliationtest.At("12:00:00"))
 	b := h.Match(reconciliationtest.BankSource, reconciliationtest.Day).Opened[0]
 	d, out := watched(h, h.Store)
-	for i, wait := range []time.Duration{time.Hour, reconciliation.Escalate, time.Minute} {
-		h.Wait(wait)
+	for i, c := range []struct {
+		wait time.Duration
+		told bool
+		to   string
+	}{{time.Hour, false, "finance"}, {23 * time.Hour, true, "finance"}, {time.Minute, false, "finance"}, {15 * time.Hour, true, "finance"},
+		{10 * time.Hour, true, "supervisor"}, {time.Minute, false, "supervisor"}} {
+		h.Wait(c.wait)
 		r, err := Run(t.Context(), d, 0)
-		if err != nil || r.Failed != 0 || (r.Escalated == 1) != (i == 1) {
+		if err != nil || r.Failed != 0 || (r.Escalated == 1) != c.told {
 			t.Errorf("run %d: %+v, %v", i, r, err)
+		}
+		if now, err := reconciliation.Get(t.Context(), h.Store, b.ID); err != nil || now.Owner != c.to {
+			t.Errorf("run %d: %s, %v", i, now.Owner, err)
 		}
 	}
 	after, err := reconciliation.Get(t.Context(), h.Store, b.ID)
-	if err != nil || after.Owner != "supervisor" || after.Version != 2 {
+	if err != nil || after.Owner != "supervisor" || after.Version != 4 {
 		t.Errorf("%+v, %v", after, err)
 	}
 	for key := range out.sent {

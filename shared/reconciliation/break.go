@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -29,8 +30,8 @@ const Noun = "break"
 //
 //	BREAKS#<source>#<yyyy-mm-dd>   BREAK#<id>
 //
-// with their events. An open one stands in the work index of its division by its
-// age, and in the due index for when the supervisor is told.
+// with their events. An open one stands in the work index of its division by when it
+// must be closed, and in the due index for when somebody is told how late it is.
 
 // State is where a break stands.
 type State string
@@ -47,7 +48,8 @@ func (s State) Label() string {
 	return map[State]string{Open: "待核实", Proposed: "已提出了结，待另一人确认", Closed: "已了结"}[s]
 }
 
-// Escalate is the age at which the supervisor sees a break without asking: T+2.
+// Escalate is the age by which the owner of a break must have closed it, and at which
+// it is the supervisor's too: T+2.
 const Escalate = 48 * time.Hour
 
 // Side is what one column says of a payment: an amount, when and to whom. The
@@ -104,6 +106,8 @@ type Break struct {
 	// Owner is the role that must act: finance, and supervisor too from T+2 on.
 	Owner string    `json:"owner"`
 	Told  time.Time `json:"told,omitzero"`
+	// Reminded is the highest share of the time to Due, in percent, that was told.
+	Reminded int `json:"reminded,omitempty"`
 	// Gone says that a later statement, of this day or of another, does not show
 	// the break any more. It still takes two people to close it.
 	Gone     string `json:"gone,omitempty"` // SHA-256 of that statement
@@ -151,7 +155,7 @@ func IsBreak(key table.Key) bool {
 }
 
 // List is the partition of the work index with the open breaks of a division.
-func list(d civil.DivisionCode) string { return "BREAKS#" + string(d) }
+func List(d civil.DivisionCode) string { return "BREAKS#" + string(d) }
 
 // DecodeBreak reads a stored break.
 func DecodeBreak(item table.Item) (Break, error) {
@@ -188,7 +192,7 @@ func OfDay(ctx context.Context, t table.Store, source string, day civil.Day) ([]
 
 // OpenIn reads the open breaks of one division, the oldest first.
 func OpenIn(ctx context.Context, t table.Store, d civil.DivisionCode) ([]Break, error) {
-	return all(ctx, t, table.Query{Index: table.ByWork, PK: list(d)})
+	return all(ctx, t, table.Query{Index: table.ByWork, PK: List(d)})
 }
 
 func all(ctx context.Context, t table.Store, q table.Query) ([]Break, error) {
@@ -230,9 +234,9 @@ func (b Break) Writes(e event.Event) ([]table.Write, error) {
 	}
 	item := table.Item{Key: key, Version: b.Version, Body: body}
 	if b.State != Closed {
-		item.Places = []table.Place{{Index: table.ByWork, PK: list(b.Division), SK: work.Stamp(b.Since) + "#" + b.ID}}
-		if b.Told.IsZero() {
-			item.Places = append(item.Places, work.Due(key, b.Since.Add(Escalate), work.Clock))
+		item.Places = []table.Place{{Index: table.ByWork, PK: List(b.Division), SK: work.Stamp(b.Due()) + "#" + b.ID}}
+		if at, _, ok := b.clock().Next(); ok && b.Told.IsZero() {
+			item.Places = append(item.Places, work.Due(key, at, work.Clock))
 		}
 	}
 	told, err := e.Write()
@@ -315,13 +319,38 @@ func (b Break) mend(by event.Actor, statement string, at time.Time) (Break, bool
 	return b, true
 }
 
-// Tell makes b the supervisor's too, once, when it has grown old.
+// Due is by when the owner must have closed b.
+func (b Break) Due() time.Time { return b.Since.Add(Escalate) }
+
+// clock is the time that b's owner has. A day's cut is nobody's before it is old: the
+// next statement explains it.
+func (b Break) clock() application.Deadline {
+	d := application.Deadline{From: b.Since, At: b.Due(), Told: b.Reminded}
+	if b.Class == DateCut {
+		d.Told = max(d.Told, 99)
+	}
+	return d
+}
+
+// Waits reports whether somebody has to do something about b: not yet while the next
+// day's statement is going to explain it.
+func (b Break) Waits(at time.Time) bool {
+	return b.State != Closed && (b.Class != DateCut || !at.Before(b.Due()))
+}
+
+// Tell notes that a share of the time to close b has passed. When all of it has, b is
+// the supervisor's too.
 func (b Break) Tell(at time.Time) (Break, bool) {
-	if b.State == Closed || !b.Told.IsZero() || at.Before(b.Since.Add(Escalate)) {
+	clock := b.clock()
+	passed := clock.Passed(at)
+	if b.State == Closed || !b.Told.IsZero() || passed <= clock.Told {
 		return b, false
 	}
 	b.Version++
-	b.Told, b.Owner = at, "supervisor"
+	b.Reminded = passed
+	if !at.Before(b.Due()) {
+		b.Told, b.Owner = at, "supervisor"
+	}
 	return b, true
 }
 

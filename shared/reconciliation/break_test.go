@@ -95,11 +95,20 @@ func TestWhoMayCloseABreak(t *testing.T) {
 func TestAnOldBreakIsTheSupervisorsToo(t *testing.T) {
 	t.Parallel()
 	h, _, b := amountBreak(t)
-	if _, due := b.Tell(h.Now().Add(reconciliation.Escalate - time.Second)); due {
+	if _, due := b.Tell(h.Now().Add(reconciliation.Escalate/2 - time.Second)); due {
 		t.Error("told too soon")
 	}
+	for share, after := range map[int]time.Duration{50: reconciliation.Escalate / 2, 80: reconciliation.Escalate * 4 / 5} {
+		late, due := b.Tell(b.Since.Add(after))
+		if !due || late.Reminded != share || !late.Told.IsZero() || late.Owner != b.Owner {
+			t.Errorf("%d%%: %+v", share, late)
+		}
+		if _, again := late.Tell(b.Since.Add(after)); again {
+			t.Errorf("%d%% told twice", share)
+		}
+	}
 	item, ok, err := h.Store.Get(t.Context(), mustKey(t, b))
-	if at, q, owes := work.Owed(item); err != nil || !ok || !owes || q != work.Clock || !at.Equal(b.Since.Add(reconciliation.Escalate)) || !reconciliation.IsBreak(item.Key) {
+	if at, q, owes := work.Owed(item); err != nil || !ok || !owes || q != work.Clock || !at.Equal(b.Since.Add(reconciliation.Escalate/2)) || !reconciliation.IsBreak(item.Key) {
 		t.Errorf("it is not owed: %v %v %v", at, q, err)
 	}
 	h.Wait(reconciliation.Escalate)
