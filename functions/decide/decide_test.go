@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/firstaid/firstaidtest"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
+	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -416,6 +419,98 @@ func TestASecondAwardNeedsAReasonedException(t *testing.T) {
 			t.Errorf("the exception is not logged: %+v", e)
 		}
 	}
+}
+
+// living is an application of somebody who lives with another, from an account of
+// their own: nothing but the household ties the two together.
+func living(with application.Person, cause policy.Cause) func(*application.Submission) {
+	return func(s *application.Submission) {
+		s.Cause, s.Account = cause, "account-"+s.ID
+		s.Particulars.Members = []application.Member{{Person: with, Kinship: application.Spouse}}
+	}
+}
+
+// Two of one household ask, each for themselves, and both are judged before either is
+// decided: while one approval stands at its write, the other is made. Changzhou counts
+// by household: once for a cause and twice a year, so that exactly so many pass.
+func TestTwoOfOneHouseholdAreNotBothTheFirst(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		second    policy.Cause
+		exception m
+		code      string // of the one that is judged again; empty when it passes
+		awards    int    // of the household when both have asked
+	}{
+		"for_one_cause":       {policy.Fire, nil, "award-duplicate", 1},
+		"for_another_cause":   {policy.SuddenIllness, nil, "", 2},
+		"with_good_reason":    {policy.Fire, m{"codes": []string{policy.SameCauseRepeat}, "reason": "同一火灾中另一处住房也被烧毁，确有必要。"}, "", 2},
+		"for_another_reason":  {policy.Fire, m{"codes": []string{policy.OverCeiling}, "reason": "超过最高金额，已经一事一议集体研究。"}, "award-duplicate", 1},
+		"a_third_in_the_year": {policy.TrafficAccident, nil, "proposal-outdated", 2},
+	} {
+		w := open(t)
+		wife, husband := w.Person(), w.Person()
+		if name == "a_third_in_the_year" {
+			if id := w.Verify(w.Apply(wife, living(husband, policy.SuddenIllness)).ID).ID; w.approves(id, nil).status != 201 {
+				t.Fatal("the first of the year")
+			}
+		}
+		first := w.Verify(w.Apply(wife, living(husband, policy.Fire)).ID).ID
+		second := w.Verify(w.Apply(husband, living(wife, c.second)).ID).ID
+		// Both are proposed while neither is decided.
+		other, late := w.proposes(first, nil), w.proposes(second, c.exception)
+		w.gate.once(func() { w.want(w.post(county, first, "approvals", other), 201, "") })
+		r := w.post(county, second, "approvals", late)
+		if c.code == "" != (r.status == 201) || r.code != c.code {
+			t.Errorf("%s: %d %s, want %q\n%s", name, r.status, r.code, c.code, r.body)
+		}
+		rules, err := w.Book.Rules(firstaidtest.Township, calendar.Today(w.Now()))
+		if err != nil || !rules.Frequency().ByHousehold {
+			t.Fatal("the region does not count by household: the test shows nothing", err)
+		}
+		a := w.Read(first)
+		h, err := award.Read(t.Context(), w.Store, [][]string{{a.Subject}, {w.Read(second).Subject}}, true)
+		if err != nil || len(h.Earlier) != c.awards {
+			t.Errorf("%s: the household had %v, %v", name, h.Earlier, err)
+		}
+	}
+}
+
+// The largest household that may apply, with as many bills as one may bring, while the
+// blind key rotates: what it rests on still fits into one transaction.
+func TestTheLargestHouseholdFitsIntoOneTransaction(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	o.RotateBlind()
+	w, most := serve(o), 0
+	w.gate.watch(func(writes []table.Write) { most = max(most, len(writes)) })
+	a := w.Apply(w.Person(), func(s *application.Submission) {
+		for n := range 20 {
+			s.Particulars.Members = append(s.Particulars.Members, application.Member{Person: w.Person(), Kinship: application.Sibling})
+			s.Particulars.Expenses = append(s.Particulars.Expenses, application.Expense{Invoice: redact.New(fmt.Sprintf("%08d", n))})
+		}
+	})
+	w.want(w.approves(w.Verify(a.ID).ID, nil), 201, "")
+	if most > table.MaxWrites || most < 80 {
+		t.Errorf("%d writes", most)
+	}
+}
+
+// proposes is a proposal by clerk-1, and what an approval of it restates.
+func (w *world) proposes(id string, exception m) m {
+	w.T.Helper()
+	body := m{}
+	if exception != nil {
+		body["exception"] = exception
+	}
+	r := w.post(clerk, id, "proposals", body)
+	w.want(r, 201, "")
+	return m{"proposal_version": r.number("proposal_version"), "amount_fen": r.number("amount_fen")}
+}
+
+// approves is a proposal and its approval by the county.
+func (w *world) approves(id string, exception m) reply {
+	w.T.Helper()
+	return w.post(county, id, "approvals", w.proposes(id, exception))
 }
 
 // X028: however many pasted applications of one person race, one is paid.

@@ -210,9 +210,12 @@ func (d Deps) weigh(ctx context.Context, c verification.Case) (verification.Resu
 		return verification.Result{}, err
 	}
 	var known verification.Known
-	if known.Earlier, err = award.EarlierOf(ctx, d.Table, c.Particulars.Counted(d.Blind, c.ID, rules.Frequency().ByHousehold)); err != nil {
+	byHousehold := rules.Frequency().ByHousehold
+	had, err := award.Read(ctx, d.Table, c.Particulars.Counted(d.Blind, c.ID, byHousehold), byHousehold)
+	if err != nil {
 		return verification.Result{}, err
 	}
+	known.Earlier = had.Earlier
 	if d.Kin != nil {
 		if known.Kin, err = d.Kin(ctx, c.PeopleRefs(d.Blind, c.Particulars)); err != nil {
 			return verification.Result{}, err

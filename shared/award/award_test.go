@@ -116,7 +116,7 @@ func TestM22OncePerPersonCauseAndYear(t *testing.T) {
 			t.Errorf("a reasoned exception: %v", err)
 		}
 	}
-	got, err := award.Earlier(ctx, s, "b1.person")
+	got, err := had(ctx, s, "b1.person")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +188,12 @@ func TestWhateverTwoAwardsReadOnlyOneIsMade(t *testing.T) {
 	}
 }
 
+// had is what the person with refs had by themselves.
+func had(ctx context.Context, s table.Store, refs ...string) ([]policy.Earlier, error) {
+	h, err := award.Read(ctx, s, [][]string{refs}, false)
+	return h.Earlier, err
+}
+
 func ids(had []policy.Earlier) []string {
 	var out []string
 	for _, e := range had {
@@ -220,13 +226,13 @@ func TestAHouseholdHadWhatEachInItHad(t *testing.T) {
 		"a_child_without_awards_had_none":                {[][]string{baby}, nil},
 		"nobody_had_none":                                {nil, nil},
 	} {
-		if got, err := award.EarlierOf(t.Context(), s, c.people); err != nil || !slices.Equal(ids(got), c.want) {
-			t.Errorf("%s: %v, %v", name, ids(got), err)
+		if got, err := award.Read(t.Context(), s, c.people, true); err != nil || !slices.Equal(ids(got.Earlier), c.want) {
+			t.Errorf("%s: %v, %v", name, ids(got.Earlier), err)
 		}
 	}
 	// Half a household is not an answer: whoever was not read may have had one.
 	reads := 2 // both references of the mother; the son's fail
-	if got, err := award.EarlierOf(t.Context(), broken{s, &reads, false}, [][]string{mother, son}); !errors.Is(err, table.ErrBusy) || got != nil {
+	if got, err := award.Read(t.Context(), broken{s, &reads, false}, [][]string{mother, son}, true); !errors.Is(err, table.ErrBusy) || got.Earlier != nil {
 		t.Errorf("half a household was given as the whole: %v, %v", got, err)
 	}
 }
@@ -242,7 +248,7 @@ func TestAnAwardOnALaterPageCounts(t *testing.T) {
 			t.Fatalf("award %d: %v", n+1, err)
 		}
 	}
-	got, err := award.Earlier(t.Context(), s, "b1.person")
+	got, err := had(t.Context(), s, "b1.person")
 	if want := []string{"app1#01", "app2#01", "app3#01"}; err != nil || !slices.Equal(ids(got), want) {
 		t.Errorf("%v, %v", ids(got), err)
 	}
@@ -276,7 +282,7 @@ func TestRotationOpensNoSecondAward(t *testing.T) {
 		if err := give(t.Context(), s, sample(order[1], func(a *award.Award) { a.Application, a.Year = "app3", 2028 })); err != nil {
 			t.Errorf("%s, next year: %v", name, err)
 		}
-		got, err := award.Earlier(t.Context(), s, "b2.person", "b1.person")
+		got, err := had(t.Context(), s, "b2.person", "b1.person")
 		if err != nil || len(got) != 2 {
 			t.Errorf("%s: earlier %v, %v", name, got, err)
 		}
@@ -351,10 +357,10 @@ func TestABrokenStoreGivesNoAward(t *testing.T) {
 		}
 	}
 	zero := 0
-	if _, err := award.Earlier(t.Context(), broken{s, &zero, false}, "b1.person"); !errors.Is(err, table.ErrBusy) {
+	if _, err := had(t.Context(), broken{s, &zero, false}, "b1.person"); !errors.Is(err, table.ErrBusy) {
 		t.Error(err)
 	}
-	if _, err := award.Earlier(t.Context(), broken{s, &zero, true}, "b1.person"); err == nil {
+	if _, err := had(t.Context(), broken{s, &zero, true}, "b1.person"); err == nil {
 		t.Error("rubbish was read as history")
 	}
 	if _, err := award.Markers(t.Context(), broken{s, &zero, true}, next); err == nil {

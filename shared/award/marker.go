@@ -8,17 +8,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doudi-aid/doudi/shared/calendar"
-	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
-// Absence cannot be locked, so both rules are items that must not exist yet:
+// Absence cannot be locked, so both rules are items that must not exist yet, and one
+// that every award of somebody's household moves on (History):
 //
 //	PERSON#<ref>  ONCE#<year>#<cause>      the first award of the year for the cause
 //	PERSON#<ref>  ONCE#<year>#<cause>#<n>  the nth, by a reasoned exception
+//	PERSON#<ref>  ONCE                     what counts for the person, their household's awards too
 //	PAYEE#<ref>   HOLDER                   whose account it is
 //
 // While keys rotate, a person has a reference under every live key. Markers are
@@ -32,6 +32,15 @@ type once struct {
 	AmountFen   money.Fen    `json:"amount_fen"`
 	Exception   string       `json:"exception,omitempty"`
 	At          time.Time    `json:"at"`
+	// Shared: it was given to somebody with whom the person then lived.
+	Shared bool `json:"shared,omitempty"`
+}
+
+// id is what tells one award from another.
+func (o once) id() string { return o.Application + "#" + o.Award }
+
+func onceOf(a Award) once {
+	return once{Application: a.Application, Award: a.ID, Cause: a.Cause, AmountFen: a.AmountFen, Exception: a.Exception, At: a.At}
 }
 
 type holder struct {
@@ -85,7 +94,7 @@ func onceMarker(ctx context.Context, t table.Store, a Award, ref string) (table.
 		}
 		sk = fmt.Sprintf("%s#%03d", sk, n+1)
 	}
-	body, err := json.Marshal(once{a.Application, a.ID, a.Cause, a.AmountFen, a.Exception, a.At})
+	body, err := json.Marshal(onceOf(a))
 	if err != nil {
 		return nil, fmt.Errorf("award: %w", err)
 	}
@@ -101,46 +110,6 @@ func markers(ctx context.Context, t table.Store, pk, prefix string) ([]table.Ite
 			return nil, err
 		}
 		out = append(out, item)
-	}
-	return out, nil
-}
-
-// Earlier is every award the person had, oldest marker first; subject is their
-// reference under the current key, aliases those under older live keys.
-func Earlier(ctx context.Context, t table.Store, subject string, aliases ...string) ([]policy.Earlier, error) {
-	var out []policy.Earlier
-	seen := map[string]bool{}
-	for _, ref := range append([]string{subject}, aliases...) {
-		items, err := markers(ctx, t, person(ref), oncePrefix)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range items {
-			var o once
-			if err := json.Unmarshal(item.Body, &o); err != nil {
-				return nil, fmt.Errorf("award: %s/%s: %w", item.Key.PK, item.Key.SK, err)
-			}
-			id := o.Application + "#" + o.Award
-			if seen[id] {
-				continue
-			}
-			seen[id] = true
-			out = append(out, policy.Earlier{Day: civil.DayOf(o.At, calendar.Zone), Cause: o.Cause, AmountFen: o.AmountFen, AwardID: id})
-		}
-	}
-	return out, nil
-}
-
-// EarlierOf is every award that any of people had; each is one human being's
-// references, the current one first. Regions that count by household ask so.
-func EarlierOf(ctx context.Context, t table.Store, people [][]string) ([]policy.Earlier, error) {
-	var out []policy.Earlier
-	for _, refs := range people {
-		had, err := Earlier(ctx, t, refs[0], refs[1:]...)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, had...)
 	}
 	return out, nil
 }

@@ -60,7 +60,7 @@ type Case struct {
 	application.Application
 	Particulars application.Particulars
 	Rules       *policy.Rules
-	earlier     []policy.Earlier
+	had         award.History
 }
 
 // Open reads what first aid needs to know of a. Its findings must be there.
@@ -76,7 +76,8 @@ func (o Office) Open(ctx context.Context, a application.Application) (Case, erro
 	if c.Particulars, _, err = application.OpenParticulars(ctx, o.Table, o.Box, a.ID); err != nil {
 		return c, err
 	}
-	c.earlier, err = award.EarlierOf(ctx, o.Table, c.Particulars.Counted(o.Blind, a.ID, c.Rules.Frequency().ByHousehold))
+	byHousehold := c.Rules.Frequency().ByHousehold
+	c.had, err = award.Read(ctx, o.Table, c.Particulars.Counted(o.Blind, a.ID, byHousehold), byHousehold)
 	return c, err
 }
 
@@ -92,7 +93,7 @@ func (c Case) aliases(blind *seal.Blind) []string {
 func (c Case) Facts(amount money.Fen, months int) policy.Facts {
 	f := c.Findings
 	return policy.Facts{Day: calendar.Today(c.AcceptedAt), Division: c.Township, Cause: c.Cause, Persons: f.Persons,
-		Months: months, AmountFen: amount, Classes: f.Classes, Earlier: c.earlier, Checks: f.Checks, KinOfStaff: len(f.Kin) > 0}
+		Months: months, AmountFen: amount, Classes: f.Classes, Earlier: c.had.Earlier, Checks: f.Checks, KinOfStaff: len(f.Kin) > 0}
 }
 
 // Weigh is what the rules make of an amount, now.
@@ -100,8 +101,8 @@ func (c Case) Weigh(amount money.Fen, months int) policy.Outcome {
 	return c.Rules.FirstAid(c.Facts(amount, months))
 }
 
-// Earlier reports whether the person has had an award before.
-func (c Case) Earlier() bool { return len(c.earlier) > 0 }
+// Earlier reports whether those who are counted together have had an award before.
+func (c Case) Earlier() bool { return len(c.had.Earlier) > 0 }
 
 // Insuperable lists the holds of o that stand in the way of any decision on c:
 // those that were never placed on the application, so that nobody has looked at
@@ -142,7 +143,8 @@ type Granted struct {
 	Explain application.Deadline
 }
 
-// Grant makes the award of d. Faults are those of payout.Grant, and ErrPayee.
+// Grant makes the award of d. Faults are those of payout.Grant, and ErrPayee. That
+// nobody who is counted together had another award since c was opened is a condition.
 func (o Office) Grant(ctx context.Context, c Case, d Decision) (Granted, error) {
 	p := d.Proposal
 	a := award.Award{ID: AwardID, Application: c.ID, Kind: award.FirstAid, AmountFen: p.AmountFen, Persons: p.Persons, Months: p.Months,
@@ -200,6 +202,11 @@ func (o Office) Grant(ctx context.Context, c Case, d Decision) (Granted, error) 
 	if err != nil {
 		return Granted{}, err
 	}
+	once, err := c.had.Writes(a)
+	if err != nil {
+		return Granted{}, err
+	}
+	writes = append(writes, once...)
 	due := c.Rules.ExplanationDue(d.At)
 	return Granted{a, writes, application.Deadline{Kind: application.ToExplain, From: d.At, At: due.At, Provisional: due.Provisional}}, nil
 }

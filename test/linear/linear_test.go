@@ -1,7 +1,7 @@
-// Package linear holds the fund and the changes of an application to what one
-// client after the other would see, while several really run at once. The order
-// in which they write is forced by the store they share, and a share of the
-// writes lose their answer although they were done.
+// Package linear holds the fund, the changes of an application and the awards of a
+// household to what one client after the other would see, while several really run at
+// once. The order in which they write is forced by the store they share, and a share
+// of the writes lose their answer although they were done.
 package linear
 
 import (
@@ -18,10 +18,12 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
@@ -334,6 +336,84 @@ func TestApprovalsAndRepeatedRequests(t *testing.T) {
 	}
 }
 
+// Awards to the members of one household, which count together: at most so many in a
+// year, and further ones by exception. Each is judged before it is written.
+
+type asking struct {
+	member    int
+	exception bool
+}
+
+const mostAwards = 2
+
+// householdModel is the model: how many awards the household had.
+var householdModel = porcupine.Model{
+	Init: func() any { return 0 },
+	Step: func(state, in, out any) (bool, any) {
+		had := state.(int)
+		if had >= mostAwards && !in.(asking).exception {
+			return out == "too many", had
+		}
+		return out == "given", had + 1
+	},
+}
+
+func TestAwardsOfOneHousehold(t *testing.T) {
+	t.Parallel()
+	home := [][]string{{"b1.mother"}, {"b1.father"}, {"b1.son"}, {"b1.daughter"}}
+	for seed := range uint64(150) {
+		ctx, mem, lot := t.Context(), embedded.Memory(), rand.New(rand.NewPCG(seed, 3))
+		s := &turnstile{Store: mem, rand: lot}
+		clients := make([][]asking, 4)
+		for c := range clients {
+			for range 2 {
+				clients[c] = append(clients[c], asking{c, lot.IntN(4) == 0})
+			}
+		}
+		var nth atomic.Int64
+		ops := history(s, clients, func(_ int, in asking) any {
+			// Whoever is helped stands first; some name only part of the others.
+			people := [][]string{home[in.member]}
+			for i, other := range home {
+				if i != in.member && (in.member != 3 || i == 0) {
+					people = append(people, other)
+				}
+			}
+			n := nth.Add(1)
+			a := award.Award{ID: "01", Application: fmt.Sprint("app", n), Cause: policy.Cause(fmt.Sprint("cause", n)), Year: 2026,
+				Subject: people[0][0], Payee: "b1.account" + people[0][0], AmountFen: 1, At: now}
+			for {
+				h, err := award.Read(ctx, s, people, true)
+				if err != nil {
+					return err
+				}
+				for _, e := range h.Earlier {
+					if e.AwardID == a.Application+"#01" {
+						return "given" // its answer was lost
+					}
+				}
+				if len(h.Earlier) >= mostAwards && !in.exception {
+					return "too many"
+				}
+				made, err := award.Markers(ctx, s, a)
+				if err != nil {
+					return err
+				}
+				once, err := h.Writes(a)
+				if err != nil {
+					return err
+				}
+				if err := s.Transact(ctx, append(made, once...)...); err == nil {
+					return "given"
+				}
+			}
+		})
+		if !porcupine.CheckOperations(householdModel, ops) {
+			t.Fatalf("seed %d: no order explains%s", seed, told(ops))
+		}
+	}
+}
+
 // TestTheCheckerCanSayNo: histories that no order of one after the other explains.
 func TestTheCheckerCanSayNo(t *testing.T) {
 	t.Parallel()
@@ -344,6 +424,10 @@ func TestTheCheckerCanSayNo(t *testing.T) {
 		model porcupine.Model
 		ops   []porcupine.Operation
 	}{
+		"one award too many": {householdModel, []porcupine.Operation{
+			op(0, asking{0, false}, "given", 1, 6), op(1, asking{1, false}, "given", 2, 5), op(2, asking{2, false}, "given", 3, 4)}},
+		"refused before there were any": {householdModel, []porcupine.Operation{
+			op(0, asking{0, false}, "too many", 1, 2), op(1, asking{1, false}, "given", 3, 4)}},
 		"one claim reserved twice": {fundModel, []porcupine.Operation{
 			op(0, movement{"reserve", 0}, "done", 1, 4), op(1, movement{"reserve", 0}, "done", 2, 3)}},
 		"more than there is": {fundModel, []porcupine.Operation{
