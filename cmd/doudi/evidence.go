@@ -93,6 +93,7 @@ func showReport(out io.Writer, r audit.Report, took time.Duration) {
 	p("  条数 leaves           %d   根 root %s", r.Leaves, r.Root)
 	p("  联署 witnessed        %d", r.Witnessed)
 	p("  事项 things           %d   救助 awards %d   资金 slices %d", r.Things, r.Awards, r.Slices)
+	p("  数据 items            %d   其中没有记录对应的 unbound %d", r.Items+r.Unbound, r.Unbound)
 	p("  迟到 late             %d   已销毁盐值 erased %d", r.Late, r.Erased)
 	if !r.Pinned {
 		p("  注意：没有用 -key 指定公钥，只能证明导出前后一致，不能证明没有换过密钥。")

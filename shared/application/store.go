@@ -67,11 +67,7 @@ func (a Application) Writes(e event.Event) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	ev, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), ev}, nil
+	return e.With(item)
 }
 
 // Unmoved is the condition that the application is still at this version, for

@@ -114,11 +114,7 @@ func (b Batch) Writes(e event.Event) ([]table.Write, error) {
 	if q, owes := b.owes(); owes {
 		item.Places = append(item.Places, work.Due(item.Key, b.Next, q))
 	}
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return e.With(item)
 }
 
 // Commit stores b's new version with its event and more, all or nothing.

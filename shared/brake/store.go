@@ -91,9 +91,7 @@ func Commit(ctx context.Context, t table.Store, board Board, b Brake, e event.Ev
 	if err != nil {
 		return fmt.Errorf("brake: %w", err)
 	}
-	item := table.Item{Key: Key(b.ID), Version: b.Version, Body: body}
-	head := table.Step(item)
-	told, err := e.Write()
+	writes, err := e.With(table.Item{Key: Key(b.ID), Version: b.Version, Body: body})
 	if err != nil {
 		return err
 	}
@@ -101,7 +99,7 @@ func Commit(ctx context.Context, t table.Store, board Board, b Brake, e event.Ev
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, slices.Concat([]table.Write{head, told}, copies, more)...)
+	err = t.Transact(ctx, slices.Concat(writes, copies, more)...)
 	if _, moved := errors.AsType[*table.ConditionError](err); moved {
 		return ErrMovedOn.Because(err)
 	}

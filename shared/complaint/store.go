@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,19 +144,16 @@ func (c Complaint) items() ([]table.Item, error) {
 
 // writes are c's new version and the event that made it, the event first.
 func (c Complaint) writes(e event.Event) ([]table.Write, error) {
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
 	items, err := c.items()
 	if err != nil {
 		return nil, err
 	}
-	writes := []table.Write{told}
-	for _, item := range items {
-		writes = append(writes, table.Step(item))
+	writes, err := e.With(items...)
+	if err != nil {
+		return nil, err
 	}
-	return writes, nil
+	told := len(writes) - 1
+	return slices.Concat(writes[told:], writes[:told]), nil
 }
 
 // Request is what makes a change idempotent: see application.Request. Status is

@@ -90,31 +90,22 @@ func (o Objection) Event(kind string, by event.Actor, at time.Time) event.Event 
 	return event.Event{PK: Partition(o.County, o.Year), Noun: ObjectionNoun, ID: o.ID, Version: o.Version, Kind: kind, At: at, Actor: by, Facts: facts}
 }
 
-// Write is the write of o's present version. Until it is answered it stands in
-// the work list of its division.
-func (o Objection) Write() (table.Write, error) {
+// Keep stores o's present version with its event and more. Until it is answered it
+// stands in the work list of its division.
+func (o Objection) Keep(ctx context.Context, t table.Store, ev event.Event, more ...table.Write) error {
 	body, err := json.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("disclosure: %w", err)
+		return fmt.Errorf("disclosure: %w", err)
 	}
 	item := table.Item{Key: ObjectionKey(o.County, o.Year, o.ID), Version: o.Version, Body: body}
 	if o.Answer == nil {
 		item.Places = []table.Place{{Index: table.ByWork, PK: application.WorkList(o.Division), SK: work.Stamp(o.Due)}}
 	}
-	return table.Step(item), nil
-}
-
-// Keep stores o with its event and more.
-func (o Objection) Keep(ctx context.Context, t table.Store, ev event.Event, more ...table.Write) error {
-	w, err := o.Write()
+	writes, err := ev.With(item)
 	if err != nil {
 		return err
 	}
-	told, err := ev.Write()
-	if err != nil {
-		return err
-	}
-	return keep(ctx, t, append([]table.Write{w, told}, more...)...)
+	return keep(ctx, t, append(writes, more...)...)
 }
 
 // GetObjection reads one objection strongly; ErrNotFound when there is none.

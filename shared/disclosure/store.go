@@ -57,11 +57,7 @@ func Writes(e Edition, ev event.Event) ([]table.Write, error) {
 		return nil, fmt.Errorf("disclosure: %w", err)
 	}
 	item := table.Item{Key: Key(e.County, e.Year, e.Number), Version: e.Version, Body: body}
-	told, err := ev.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return ev.With(item)
 }
 
 // Commit stores one step of an edition with its event and more. ErrMovedOn means
@@ -102,7 +98,7 @@ func Get(ctx context.Context, t table.Store, id string) (Edition, error) {
 	if !ok {
 		return Edition{}, fmt.Errorf("disclosure: %s is not where it should be", id)
 	}
-	return decode(item)
+	return Decode(item)
 }
 
 // Show is Get for the public: what is not public at now is not there.
@@ -114,7 +110,8 @@ func Show(ctx context.Context, t table.Store, id string, now time.Time) (Edition
 	return e, err
 }
 
-func decode(item table.Item) (Edition, error) {
+// Decode reads a stored edition.
+func Decode(item table.Item) (Edition, error) {
 	var e Edition
 	if err := json.Unmarshal(item.Body, &e); err != nil {
 		return e, fmt.Errorf("disclosure: %s/%s: %w", item.Key.PK, item.Key.SK, err)
@@ -133,7 +130,7 @@ func List(ctx context.Context, t table.Store, county civil.DivisionCode, year in
 		if err != nil {
 			return nil, err
 		}
-		e, err := decode(item)
+		e, err := Decode(item)
 		if err != nil {
 			return nil, err
 		}

@@ -168,11 +168,7 @@ func (s Signal) Writes(e event.Event) ([]table.Write, error) {
 	if s.State == Open {
 		item.Places = []table.Place{{Index: table.ByWork, PK: List(s.Township), SK: work.Stamp(s.Due) + "#" + s.ID}}
 	}
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return e.With(item)
 }
 
 // Decode reads a stored signal.

@@ -148,11 +148,7 @@ func (e Envelope) Writes(kind string, by event.Actor, at time.Time, request *eve
 	}
 	facts["class"], facts["person_fen"], facts["total_fen"] = string(e.Class), e.PersonFen, e.TotalFen
 	facts["until"] = e.Until.In(calendar.Zone).Format(time.RFC3339)
-	told, err := event.Event{PK: item.Key.PK, Noun: Noun, ID: e.ID, Version: e.Version, Kind: kind, At: at, Actor: by, Facts: facts, Request: request}.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return event.Event{PK: item.Key.PK, Noun: Noun, ID: e.ID, Version: e.Version, Kind: kind, At: at, Actor: by, Facts: facts, Request: request}.With(item)
 }
 
 // Get reads one envelope strongly.

@@ -13,9 +13,13 @@ package event
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +72,9 @@ type Event struct {
 	Note    []byte    `json:"note,omitempty"` // sealed free text
 	Request *Request  `json:"request,omitempty"`
 	Trace   string    `json:"trace,omitempty"` // from phone to bank and back
+	// Made are digests of the items of PK that were written with it, by sort key,
+	// so that one that is edited without an event is not what its event says.
+	Made map[string][]byte `json:"made,omitempty"`
 }
 
 // Facts are the particulars of an event: strings, whole numbers and booleans.
@@ -134,6 +141,48 @@ func (e Event) Write() (table.Write, error) {
 	}
 	key := Key(e.PK, e.Noun, e.ID, e.Version)
 	return table.Put{Item: table.Item{Key: key, Version: 1, Body: body, Places: []table.Place{place(key, e.At)}}}, nil
+}
+
+// With is the writes of items, each as the next version of what it is about, and of
+// e, which keeps their digests. The items are of e's partition.
+func (e Event) With(items ...table.Item) ([]table.Write, error) {
+	e.Made = make(map[string][]byte, len(items))
+	var writes []table.Write
+	for _, item := range items {
+		if item.Key.PK != e.PK {
+			return nil, fmt.Errorf("event: %s of %s cannot speak for an item of %s", e.Kind, e.PK, item.Key.PK)
+		}
+		e.Made[item.Key.SK] = Sum(item)
+		writes = append(writes, table.Step(item))
+	}
+	told, err := e.Write()
+	if err != nil {
+		return nil, err
+	}
+	return append(writes, told), nil
+}
+
+// Sum is the digest of what an item says and where it is listed. Its version and
+// its counters are not in it: a Move changes them, and the ledger answers for that.
+func Sum(item table.Item) []byte {
+	h := sha256.New()
+	part := func(text string) { // each with its length before it, so that none runs into the next
+		_ = binary.Write(h, binary.BigEndian, uint64(len(text))) // a hash never fails
+		_, _ = io.WriteString(h, text)
+	}
+	part(item.Key.PK)
+	part(item.Key.SK)
+	part(string(item.Body))
+	places := slices.SortedFunc(slices.Values(item.Places), func(a, b table.Place) int { return strings.Compare(string(a.Index), string(b.Index)) })
+	for _, p := range places {
+		part(string(p.Index))
+		part(p.PK)
+		part(p.SK)
+	}
+	if !item.Expires.IsZero() {
+		part(strconv.FormatInt(item.Expires.Unix(), 10))
+	}
+	return h.Sum(nil)
 }
 
 // Shards is how many partitions of the owner index hold the events of one hour.

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -66,6 +67,54 @@ func TestAsked(t *testing.T) {
 	for _, none := range [][2]string{{"1", "key601"}, {"2", "key600"}} {
 		if _, found, err := Asked(t.Context(), store, "APP#x", "hold", none[0], none[1]); found || err != nil {
 			t.Errorf("%v: %v %v", none, found, err)
+		}
+	}
+}
+
+// What is written with an event is in its digests: whatever of it changes, but for
+// what a Move changes.
+func TestWithKeepsDigests(t *testing.T) {
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	e := Event{PK: "APP#x", Noun: "payout", ID: "01", Version: 3, Kind: "paid", At: at, Actor: Actor{Kind: Provider, ID: "bank"}}
+	item := table.Item{Key: table.Key{PK: "APP#x", SK: "PAYOUT#01"}, Version: 3, Body: []byte(`{"state":"paid"}`),
+		Places: []table.Place{{Index: table.ByDue, PK: "DUE#1", SK: "a"}, {Index: table.ByWork, PK: "WORK#1", SK: "b"}}}
+	writes, err := e.With(item, table.Item{Key: table.Key{PK: "APP#x", SK: "HEAD"}, Version: 1})
+	if err != nil || len(writes) != 3 {
+		t.Fatalf("%v %v", writes, err)
+	}
+	if _, ok := writes[0].(table.Replace); !ok {
+		t.Errorf("version 3 is written as %T", writes[0])
+	}
+	if _, ok := writes[1].(table.Put); !ok {
+		t.Errorf("version 1 is written as %T", writes[1])
+	}
+	got, err := Decode(writes[2].(table.Put).Item)
+	if err != nil || len(got.Made) != 2 || !bytes.Equal(got.Made["PAYOUT#01"], Sum(item)) || bytes.Equal(got.Made["HEAD"], Sum(item)) {
+		t.Fatalf("%+v %v", got, err)
+	}
+	if _, err := e.With(table.Item{Key: table.Key{PK: "APP#y", SK: "HEAD"}, Version: 1}); err == nil {
+		t.Error("an event speaks for another partition")
+	}
+	if _, err := (Event{PK: "APP#x"}).With(); err == nil {
+		t.Error("an incomplete event was written")
+	}
+	for name, c := range map[string]struct {
+		same   bool
+		change func(*table.Item)
+	}{
+		"moved":     {true, func(i *table.Item) { i.Version, i.Counters = 9, map[string]int64{"left": 1} }},
+		"reordered": {true, func(i *table.Item) { i.Places[0], i.Places[1] = i.Places[1], i.Places[0] }},
+		"body":      {false, func(i *table.Item) { i.Body = []byte(`{"state":"pa1d"}`) }},
+		"unlisted":  {false, func(i *table.Item) { i.Places = i.Places[:1] }},
+		"relisted":  {false, func(i *table.Item) { i.Places[1].SK = "c" }},
+		"run_on":    {false, func(i *table.Item) { i.Places[1].PK, i.Places[1].SK = "WORK#1b", "" }},
+		"expires":   {false, func(i *table.Item) { i.Expires = at }},
+		"elsewhere": {false, func(i *table.Item) { i.Key.SK = "PAYOUT#02" }},
+	} {
+		other := item.Clone()
+		c.change(&other)
+		if bytes.Equal(Sum(item), Sum(other)) != c.same {
+			t.Errorf("%s: the digest is the same: %v", name, !c.same)
 		}
 	}
 }

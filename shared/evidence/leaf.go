@@ -10,14 +10,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // Leaf is one event as the log has it: whatever could say which citizen it was
@@ -85,6 +88,18 @@ func pseudonym(salt []byte, name string) string {
 	return "~" + commit(salt, event.Event{}, "name", []byte(name))
 }
 
+// madePrefix begins the names of commitments to items that were written with an
+// event, before their sort keys.
+const madePrefix = "made."
+
+func made(salt []byte, sk string) string { return madePrefix + pseudonym(salt, sk) }
+
+// commitItem is the commitment to an item's digest. It says where the item is and
+// not which version made it, so that it can be made again from the item alone.
+func commitItem(salt []byte, key table.Key, sum []byte) string {
+	return commit(salt, event.Event{PK: key.PK, ID: key.SK}, "made", sum)
+}
+
 // NewLeaf is the leaf of e under the salt of its partition. It takes every event:
 // one that it refused would stop the log for all that come after.
 func NewLeaf(e event.Event, salt []byte, logged time.Time) Leaf {
@@ -111,6 +126,12 @@ func NewLeaf(e event.Event, salt []byte, logged time.Time) Leaf {
 	}
 	if e.Trace != "" {
 		hide("trace", []byte(e.Trace))
+	}
+	for sk, sum := range e.Made {
+		if l.Hidden == nil {
+			l.Hidden = map[string]string{}
+		}
+		l.Hidden[made(salt, sk)] = commitItem(salt, table.Key{PK: e.PK, SK: sk}, sum)
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
 		value := fact(e.Facts[name])
@@ -206,3 +227,15 @@ func (l Leaf) Thing() string { return l.PK + "\x00" + l.Noun + "\x00" + l.ID }
 
 // Name is how the leaf's event is spoken of: partition, noun, id and version.
 func (l Leaf) Name() string { return fmt.Sprintf("%s %s/%s v%d", l.PK, l.Noun, l.ID, l.Version) }
+
+// Made are the commitments to items that were written with the leaf's event, by the
+// name of each: its sort key, a pseudonym where that names a person.
+func (l Leaf) Made() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for name, sum := range l.Hidden {
+			if sk, ok := strings.CutPrefix(name, madePrefix); ok && !yield(sk, sum) {
+				return
+			}
+		}
+	}
+}

@@ -552,6 +552,7 @@ func TestEveryLeafReadsBack(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(rt, "facts") {
 			e.Facts[rapid.String().Draw(rt, "name")] = rapid.OneOf(rapid.String().AsAny(), rapid.Int64().AsAny(), rapid.Bool().AsAny(), rapid.Float64().AsAny(), rapid.SliceOf(rapid.Byte()).AsAny()).Draw(rt, "value")
 		}
+		e.Made = rapid.MapOfN(rapid.String(), rapid.SliceOf(rapid.Byte()), 0, 3).Draw(rt, "made")
 		w, err := e.Write()
 		if err != nil {
 			return // an event that nobody can write
@@ -565,4 +566,98 @@ func TestEveryLeafReadsBack(t *testing.T) {
 			rt.Fatalf("%s: %v", raw, err)
 		}
 	})
+}
+
+// keep stores items with an event of the payout's version, as a noun does.
+func (r *room) keep(e event.Event, items ...table.Item) {
+	r.t.Helper()
+	writes, err := e.With(items...)
+	if err == nil {
+		err = r.store.Transact(r.t.Context(), writes...)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func kept(pk, sk, body string, version int64) table.Item {
+	return table.Item{Key: table.Key{PK: pk, SK: sk}, Version: version, Body: []byte(body)}
+}
+
+// X033: whoever edits a thing in the table and writes no event is found by the
+// round, and the thing is named; what moved on by an event is not, nor is what a
+// counter moves, nor a case whose salt is gone.
+func TestAnItemEditedByHandIsFound(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	look := func() []evidence.Found {
+		t.Helper()
+		if _, err := r.log.Sweep(t.Context(), t0.Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		size, err := r.log.Size(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			round, err := r.log.Revisit(t.Context(), 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if round.From == 0 && round.To == size {
+				return round.Findings
+			}
+		}
+	}
+	r.keep(happened("APP#1", "1", 1, t0), kept("APP#1", "PAYOUT#1", `{"fen":1}`, 1))
+	r.keep(happened("APP#1", "1", 2, t0), kept("APP#1", "PAYOUT#1", `{"fen":2}`, 2), kept("APP#1", "CONSENT#"+person, `{}`, 1))
+	counted := kept("APP#2", "PAYOUT#1", `{}`, 1)
+	counted.Counters = map[string]int64{"left": 5}
+	r.keep(happened("APP#2", "1", 1, t0), counted)
+	move := table.Move{Key: counted.Key, Deltas: []table.Delta{{Counter: "left", By: -1}}}
+	if err := r.store.Transact(t.Context(), table.Put{Item: kept("APP#2", "ENTRY", "", 1)}, move); err != nil {
+		t.Fatal(err)
+	}
+	if found := look(); len(found) != 0 {
+		t.Fatalf("an honest table: %+v", found)
+	}
+	leaves, err := evidence.Leaves(t.Context(), r.log, 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range leaves {
+		if strings.Contains(string(leaf), person) {
+			t.Errorf("the leaf names somebody: %s", leaf)
+		}
+	}
+	// A version that skips one: what is left of a counter moved in between.
+	counted.Version, counted.Body = 3, []byte(`{"closed":true}`)
+	r.keep(happened("APP#2", "1", 3, t0), counted)
+	if found := look(); len(found) != 0 {
+		t.Fatalf("an honest table: %+v", found)
+	}
+	edited := kept("APP#1", "PAYOUT#1", `{"fen":1}`, 3) // the body of version 1, which was honest
+	if err := r.store.Transact(t.Context(), table.Replace{Item: edited}); err != nil {
+		t.Fatal(err)
+	}
+	if found := look(); len(found) != 1 || found[0].Key != edited.Key || found[0].Opening != evidence.Altered {
+		t.Errorf("an edited item: %+v", found)
+	}
+	// Erased: nobody can compare what is exported any more, and nothing else is said of it.
+	first, second := event.Actor{Kind: event.Staff, ID: "a", Person: "pa"}, event.Actor{Kind: event.Staff, ID: "b", Person: "pb"}
+	if err := r.log.Erase(t.Context(), "APP#1", "person_asked", first, second); err != nil {
+		t.Fatal(err)
+	}
+	items, err := r.log.Items(t.Context(), "APP#1")
+	if err != nil || !items.Erased {
+		t.Fatalf("%+v %v", items, err)
+	}
+	if name, sum := items.Of(kept("APP#1", "CONSENT#"+person, `{}`, 1)); sum != "" || strings.Contains(name, person) {
+		t.Errorf("erased, and still said: %s %s", name, sum)
+	}
+	for i, leaf := range leaves[:2] {
+		if o, err := r.log.Opens(t.Context(), uint64(i)); err != nil || o != evidence.Erased {
+			t.Errorf("leaf %d %s opens %s %v", i, leaf, o, err)
+		}
+	}
 }

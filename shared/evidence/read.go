@@ -151,7 +151,7 @@ func (l *Log) opens(ctx context.Context, s stored) (Opening, []byte, error) {
 func (l Leaf) Bare() Leaf {
 	hidden := map[string]string{}
 	for name := range l.Hidden {
-		if !strings.HasPrefix(name, "facts.~") {
+		if !strings.HasPrefix(name, "facts.~") && !strings.HasPrefix(name, madePrefix+"~") {
 			hidden[name] = ""
 		}
 	}

@@ -98,12 +98,9 @@ func Open(s Slice, by event.Actor, at time.Time) ([]table.Write, error) {
 	for _, a := range Accounts() {
 		counters[string(a)] = 0
 	}
-	ev, err := event.Event{PK: s.Partition(), Noun: Noun, ID: s.Fund, Version: 1, Kind: "opened", At: at, Actor: by,
-		Facts: event.Facts{"township": string(s.Township), "source": s.Source, "low_fen": int64(s.LowFen)}}.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Put{Item: table.Item{Key: s.Key(), Version: 1, Body: body, Counters: counters}}, ev}, nil
+	item := table.Item{Key: s.Key(), Version: 1, Body: body, Counters: counters}
+	return event.Event{PK: s.Partition(), Noun: Noun, ID: s.Fund, Version: 1, Kind: "opened", At: at, Actor: by,
+		Facts: event.Facts{"township": string(s.Township), "source": s.Source, "low_fen": int64(s.LowFen)}}.With(item)
 }
 
 func decode(item table.Item) (Slice, error) {

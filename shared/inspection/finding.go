@@ -137,11 +137,7 @@ func (f Finding) writes(e event.Event) ([]table.Write, error) {
 	if f.Outcome == nil {
 		item.Places = []table.Place{{Index: table.ByWork, PK: List(f.Township), SK: work.Stamp(f.Due)}}
 	}
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return e.With(item)
 }
 
 // Judge is f with what somebody found out. Once only: a second opinion is a

@@ -60,11 +60,7 @@ func (m Mandate) Writes(e event.Event) ([]table.Write, error) {
 	if at, _, ok := m.Next(); ok {
 		item.Places = append(item.Places, work.Due(item.Key, at, work.Clock))
 	}
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return e.With(item)
 }
 
 // Commit stores a step with its event and more. ErrMovedOn means that the mandate

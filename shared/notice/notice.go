@@ -293,9 +293,8 @@ func (n Notice) Replace(by event.Actor, at time.Time) ([]table.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	writes := []table.Write{table.Replace{Item: item}}
 	if !n.Final() {
-		return writes, nil
+		return []table.Write{table.Replace{Item: item}}, nil
 	}
 	facts := event.Facts{"kind": string(n.Kind), "tries": len(n.Tries)}
 	if len(n.Calls) > 0 {
@@ -303,12 +302,8 @@ func (n Notice) Replace(by event.Actor, at time.Time) ([]table.Write, error) {
 	} else if len(n.Tries) > 0 {
 		facts["channel"] = string(n.Tries[len(n.Tries)-1].Channel)
 	}
-	ev, err := event.Event{PK: item.Key.PK, Noun: Noun, ID: n.ID, Version: n.Version, Kind: n.outcome(),
-		At: at, Actor: by, Facts: facts, Trace: n.Trace}.Write()
-	if err != nil {
-		return nil, err
-	}
-	return append(writes, ev), nil
+	return event.Event{PK: item.Key.PK, Noun: Noun, ID: n.ID, Version: n.Version, Kind: n.outcome(),
+		At: at, Actor: by, Facts: facts, Trace: n.Trace}.With(item)
 }
 
 func (n Notice) item() (table.Item, error) {

@@ -101,12 +101,8 @@ func (o Order) Writes(kind string, by event.Actor, at time.Time) ([]table.Write,
 	if o.State == Open {
 		item.Places = []table.Place{{Index: table.ByWork, PK: application.WorkList(o.Division), SK: work.Stamp(o.Due)}}
 	}
-	told, err := event.Event{PK: item.Key.PK, Noun: Noun, ID: o.ID, Version: o.Version, Kind: kind, At: at, Actor: by,
-		Facts: event.Facts{"award": o.Award, "kind": string(o.Kind)}}.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return event.Event{PK: item.Key.PK, Noun: Noun, ID: o.ID, Version: o.Version, Kind: kind, At: at, Actor: by,
+		Facts: event.Facts{"award": o.Award, "kind": string(o.Kind)}}.With(item)
 }
 
 // Get reads one order strongly.

@@ -38,7 +38,7 @@ func Grant(ctx context.Context, t table.Store, a award.Award, payee table.Item) 
 	if a.Exception != "" {
 		e.Reason = a.Exception
 	}
-	ev, err := e.Write()
+	writes, err := e.With(item)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +54,7 @@ func Grant(ctx context.Context, t table.Store, a award.Award, payee table.Item) 
 	if err != nil {
 		return nil, err
 	}
-	writes := append([]table.Write{table.Put{Item: item}, ev}, reserved...)
-	writes = append(writes, markers...)
+	writes = append(append(writes, reserved...), markers...)
 	if a.Rail.ByMachine() {
 		if payee.Key != payeeKey(a.Application, a.ID, p.Reservation) {
 			return nil, award.ErrIncomplete
@@ -147,18 +146,23 @@ func PayCash(ctx context.Context, t table.Store, head application.Application, p
 	if err != nil {
 		return nil, p, err
 	}
-	writes[1], err = o.witnessed(c.Witness)
+	told, err := o.witnessed(c.Witness)
 	if err != nil {
 		return nil, p, err
 	}
+	copy(writes, told) // instead of the event that names one person
 	return append(writes, spent), o.Payout, nil
 }
 
-// witnessed is o's event with the second person in it.
-func (o Outcome) witnessed(w event.Actor) (table.Write, error) {
+// witnessed is o's payout with its event, the second person in it.
+func (o Outcome) witnessed(w event.Actor) ([]table.Write, error) {
+	item, err := o.Payout.item()
+	if err != nil {
+		return nil, err
+	}
 	e := o.Payout.event(o.Event, o.By, o.At)
 	e.Facts["witness"] = w.ID
-	return e.Write()
+	return e.With(item)
 }
 
 // same reports whether a and b are one account or one human being.

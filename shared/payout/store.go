@@ -151,11 +151,10 @@ func (o Outcome) Writes() ([]table.Write, error) {
 	if o.Said.Word != "" {
 		e.Facts["word"], e.Facts["evidence"] = string(o.Said.Word), o.Said.Evidence
 	}
-	ev, err := e.Write()
+	writes, err := e.With(item)
 	if err != nil {
 		return nil, err
 	}
-	writes := []table.Write{table.Replace{Item: item}, ev}
 	for _, effect := range o.Effects {
 		more, err := o.effect(effect, e)
 		if err != nil {

@@ -246,10 +246,9 @@ func Commit(ctx context.Context, t table.Store, r Reveal, e event.Event, more ..
 	if r.Review == nil {
 		item.Places = []table.Place{{Index: table.ByWork, PK: application.WorkList(r.Division), SK: work.Stamp(r.Due())}}
 	}
-	head := table.Step(item)
-	told, err := e.Write()
+	writes, err := e.With(item)
 	if err != nil {
 		return err
 	}
-	return errMoved(t.Transact(ctx, append([]table.Write{head, told}, more...)...))
+	return errMoved(t.Transact(ctx, append(writes, more...)...))
 }

@@ -239,11 +239,7 @@ func (b Break) Writes(e event.Event) ([]table.Write, error) {
 			item.Places = append(item.Places, work.Due(key, at, work.Clock))
 		}
 	}
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return e.With(item)
 }
 
 // Commit stores a step of a break with its event and more. ErrMovedOn means that

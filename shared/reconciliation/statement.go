@@ -142,12 +142,11 @@ func (h Head) commit(ctx context.Context, t table.Store, e event.Event, more ...
 	if !h.Next.IsZero() {
 		item.Places = []table.Place{work.Due(item.Key, h.Next, work.Settle)}
 	}
-	told, err := e.Write()
+	writes, err := e.With(item)
 	if err != nil {
 		return false, err
 	}
-	head := table.Step(item)
-	err = t.Transact(ctx, append([]table.Write{head, told}, more...)...)
+	err = t.Transact(ctx, append(writes, more...)...)
 	if _, moved := errors.AsType[*table.ConditionError](err); moved {
 		return true, nil
 	}

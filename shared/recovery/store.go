@@ -108,11 +108,7 @@ func (r Recovery) Writes(e event.Event) ([]table.Write, error) {
 	if due, ok := r.Due(); ok {
 		item.Places = []table.Place{{Index: table.ByWork, PK: application.WorkList(r.Division), SK: work.Stamp(due)}}
 	}
-	told, err := e.Write()
-	if err != nil {
-		return nil, err
-	}
-	return []table.Write{table.Step(item), told}, nil
+	return e.With(item)
 }
 
 // Begin are the writes that open r, with what keeps a second case about the same

@@ -164,12 +164,11 @@ func Commit(ctx context.Context, t table.Store, s Sample, e event.Event, more ..
 	}
 	item := table.Item{Key: Key(s.ID), Version: s.Version, Body: body,
 		Places: []table.Place{{Index: table.ByOwner, PK: List(s.Division), SK: work.Stamp(s.At) + "#" + s.ID}}}
-	head := table.Step(item)
-	told, err := e.Write()
+	writes, err := e.With(item)
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, append([]table.Write{head, told}, more...)...)
+	err = t.Transact(ctx, append(writes, more...)...)
 	if _, moved := errors.AsType[*table.ConditionError](err); moved {
 		return ErrMovedOn.Because(err)
 	}

@@ -104,15 +104,14 @@ func (s Staff) commit(ctx context.Context, t table.Store, kind, reason string, b
 		return fmt.Errorf("staff: %w", err)
 	}
 	item := table.Item{Key: Key(s.ID), Version: s.Version, Body: body}
-	head := table.Step(item)
 	// The event holds the grants whole, so that who could do what at any instant
 	// can be told from the events alone.
 	grants, err := json.Marshal(s.Grants)
 	if err != nil {
 		return fmt.Errorf("staff: %w", err)
 	}
-	told, err := event.Event{PK: Partition(s.ID), Noun: Noun, ID: s.ID, Version: s.Version, Kind: kind, At: at, Actor: by,
-		Reason: reason, Facts: event.Facts{"grants": string(grants), "active": s.Active, "kin": len(s.Kin)}}.Write()
+	writes, err := event.Event{PK: Partition(s.ID), Noun: Noun, ID: s.ID, Version: s.Version, Kind: kind, At: at, Actor: by,
+		Reason: reason, Facts: event.Facts{"grants": string(grants), "active": s.Active, "kin": len(s.Kin)}}.With(item)
 	if err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (s Staff) commit(ctx context.Context, t table.Store, kind, reason string, b
 	}
 	// If we die before this, nobody was appointed or changed; after it, both the
 	// person and what was declared stand.
-	err = t.Transact(ctx, append([]table.Write{head, told}, kin...)...)
+	err = t.Transact(ctx, append(writes, kin...)...)
 	if _, moved := table.FailedOn(err, item.Key); moved {
 		return ErrMovedOn.Because(err)
 	}

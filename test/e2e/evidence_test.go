@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/test/tamper"
 )
 
 // supervisor is the supervision body beside a system.
@@ -149,42 +147,29 @@ func TestTheSupervisionBodyFindsOut(t *testing.T) {
 	}
 
 	// The witness meets a server that lies.
-	for name, c := range map[string]struct {
-		kind audit.Kind
-		lie  func(*local.System, http.ResponseWriter) string
-	}{
-		"truncated": {audit.Truncated, func(s *local.System, _ http.ResponseWriter) string { return sign(t, s, "1") }},
-		"forked":    {audit.Forked, func(s *local.System, _ http.ResponseWriter) string { return sign(t, s, "") }},
-		"swapped": {audit.KeySwapped, func(s *local.System, _ http.ResponseWriter) string {
-			private, _, err := note.GenerateKey(rand.Reader, local.LogOrigin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			other, err := note.NewSigner(private)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return resign(t, s, other)
-		}},
+	private, _, err := note.GenerateKey(rand.Reader, local.LogOrigin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := note.NewSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := v.s.Evidence.Published(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	honest := evidence.Checkpoint{Origin: local.LogOrigin, Size: published.Edge.Size, Root: published.Edge.Root()}
+	for kind, lie := range map[audit.Kind]string{
+		audit.Truncated:  tamper.Note(t, evidence.Checkpoint{Origin: honest.Origin, Size: 1, Root: honest.Root}, v.s.Evidence.Signer),
+		audit.Forked:     tamper.Note(t, evidence.Checkpoint{Origin: honest.Origin, Size: honest.Size}, v.s.Evidence.Signer),
+		audit.KeySwapped: tamper.Note(t, honest, other),
 	} {
-		to, err := url.Parse(v.s.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		behind := httputil.NewSingleHostReverseProxy(to)
-		liar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/v1/log/checkpoint" {
-				_, _ = w.Write([]byte(c.lie(v.s, w)))
-				return
-			}
-			behind.ServeHTTP(w, r)
-		}))
 		w := v.witness
-		w.URL = liar.URL
-		if s := v.look(w); s.Cosigned || !has(s.Findings, c.kind, "") {
-			t.Errorf("%s: %+v", name, s)
+		w.URL = tamper.Liar(t, v.s.URL, lie)
+		if s := v.look(w); s.Cosigned || !has(s.Findings, kind, "") {
+			t.Errorf("%s: %+v", kind, s)
 		}
-		liar.Close()
 	}
 	down := v.witness
 	down.URL = "http://127.0.0.1:1"
@@ -216,40 +201,4 @@ func TestTheSupervisionBodyFindsOut(t *testing.T) {
 	if r = v.export(); !has(r.Findings, audit.Edited, fmt.Sprintf("leaf %d ", at)) || !has(r.Findings, audit.Edited, "published") {
 		t.Errorf("an edited leaf %d: %v", at, r.Findings)
 	}
-}
-
-// sign is a checkpoint of the right key that says what is not: another size, or
-// another root.
-func sign(t *testing.T, s *local.System, size string) string {
-	t.Helper()
-	p, err := s.Evidence.Published(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.SplitN(p.Note, "\n", 4)
-	if size != "" {
-		lines[1] = size
-	} else {
-		lines[2] = "A" + strings.Repeat("A", 42) + "="
-	}
-	signed, err := note.Sign(&note.Note{Text: strings.Join(lines[:3], "\n") + "\n"}, s.Evidence.Signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(signed)
-}
-
-// resign is the newest checkpoint, signed by another key in the log's name.
-func resign(t *testing.T, s *local.System, by note.Signer) string {
-	t.Helper()
-	p, err := s.Evidence.Published(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _, _ := strings.Cut(p.Note, "\n\n")
-	signed, err := note.Sign(&note.Note{Text: text + "\n"}, by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(signed)
 }

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/evidence"
+	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/notice"
 )
 
@@ -22,9 +24,9 @@ const (
 	makingUp = time.Hour
 )
 
-// sparse nouns have an event for their outcome only: their versions rise, and
-// some are left out.
-var sparse = map[string]bool{notice.Noun: true}
+// sparse nouns have versions without an event: a notice has one for its outcome
+// only, and what is left of an envelope or a slice is a counter that others move.
+var sparse = map[string]bool{notice.Noun: true, envelope.Noun: true, fund.Noun: true}
 
 type thing [16]byte
 

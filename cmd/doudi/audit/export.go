@@ -19,17 +19,22 @@ import (
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/complaint"
+	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/discovery"
 	"github.com/doudi-aid/doudi/shared/envelope"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/inspection"
+	"github.com/doudi-aid/doudi/shared/mandate"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/order"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/reconciliation"
+	"github.com/doudi-aid/doudi/shared/recovery"
+	"github.com/doudi-aid/doudi/shared/sampling"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -42,7 +47,8 @@ const (
 	leavesFile     = "leaves.ndjson"     // one leaf a line, in order
 	hashesFile     = "hashes.bin"        // of the leaves, as they were published, 32 bytes each
 	eventsFile     = "events.ndjson"     // what each leaf's event is now
-	statesFile     = "states.ndjson"     // the things themselves
+	statesFile     = "states.ndjson"     // the things themselves, and their versions
+	itemsFile      = "items.ndjson"      // every item, by commitment
 	ledgerFile     = "ledger.ndjson"     // slices of funds and their entries
 	statementsFile = "statements.ndjson" // of banks, where there are any
 )
@@ -57,7 +63,7 @@ type Manifest struct {
 }
 
 // Format is the version of the form of an export.
-const Format = "doudi-export/1"
+const Format = "doudi-export/2"
 
 // eventLine is what a leaf's event is now.
 type eventLine struct {
@@ -81,6 +87,17 @@ type stateLine struct {
 	PaidFen money.Fen `json:"paid_fen,omitempty"`
 	Slice   string    `json:"slice,omitempty"` // of the fund that pays it
 	// Later: its newest event came after what is exported of the log.
+	Later bool `json:"later,omitempty"`
+}
+
+// itemLine is one item of a partition as it stands.
+type itemLine struct {
+	PK  string `json:"pk"`
+	SK  string `json:"sk"`
+	Sum string `json:"sum,omitempty"` // as the leaf that was written with it would say it today
+	// Erased: the salt is gone, and nothing can be said of it.
+	Erased bool `json:"erased,omitempty"`
+	// Later: an event that came after what is exported of the log was written with it.
 	Later bool `json:"later,omitempty"`
 }
 
@@ -149,11 +166,7 @@ func (x Exporter) Export(ctx context.Context, dir string) (Manifest, error) {
 		return m, err
 	}
 	m.Leaves = published.Edge.Size
-	partitions, err := x.leaves(ctx, dir, m.Leaves)
-	if err != nil {
-		return m, err
-	}
-	if err := x.things(ctx, dir, partitions, m.Leaves); err != nil {
+	if err := x.contents(ctx, dir, m.Leaves); err != nil {
 		return m, err
 	}
 	raw, err := json.MarshalIndent(m, "", "  ")
@@ -193,17 +206,30 @@ func (l *lines) put(v any) error { return l.enc.Encode(v) }
 
 func (l *lines) close() error { return errors.Join(l.w.Flush(), l.file.Sync(), l.file.Close()) }
 
+// contents writes the first size leaves and what the table has beside them.
+func (x Exporter) contents(ctx context.Context, dir string, size uint64) (err error) {
+	events, err := create(dir, eventsFile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, events.close()) }()
+	partitions, err := x.leaves(ctx, dir, events, size)
+	if err != nil {
+		return err
+	}
+	return x.things(ctx, dir, events, partitions, size)
+}
+
 // leaves writes the leaves as the table has them, the hashes as they were
 // published, and what the events are now. It returns every partition that the log
 // speaks of.
-func (x Exporter) leaves(ctx context.Context, dir string, size uint64) (partitions []string, err error) {
+func (x Exporter) leaves(ctx context.Context, dir string, events *lines, size uint64) (partitions []string, err error) {
 	leaves, err1 := create(dir, leavesFile)
 	hashes, err2 := create(dir, hashesFile)
-	events, err3 := create(dir, eventsFile)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, leaves.close(), hashes.close(), events.close()) }()
+	defer func() { err = errors.Join(err, leaves.close(), hashes.close()) }()
 	seen := map[string]bool{}
 	for at := uint64(0); at < size; {
 		all, err := x.Publisher.Log.Open(ctx, at, int(min(step, size-at)))
@@ -247,62 +273,89 @@ func (x Exporter) leaves(ctx context.Context, dir string, size uint64) (partitio
 			return nil, err
 		}
 	}
-	for _, pk := range partitions {
-		if err := x.unlogged(ctx, events, pk); err != nil {
-			return nil, err
-		}
-	}
 	return partitions, nil
 }
 
-// unlogged looks for events of pk that are in no leaf and old enough to be.
-func (x Exporter) unlogged(ctx context.Context, events *lines, pk string) error {
-	return table.Each(ctx, x.Table, table.Query{PK: pk}.Prefix(event.Prefix), func(item table.Item) error {
-		_, logged, err := x.Publisher.Log.Index(ctx, item.Key)
-		if err != nil || logged {
+// unlogged looks for events of pk that are in no leaf and old enough to be. It
+// returns the sort keys of what was written with events after the first size leaves.
+func (x Exporter) unlogged(ctx context.Context, events *lines, pk string, size uint64) (later map[string]bool, err error) {
+	later = map[string]bool{}
+	err = table.Each(ctx, x.Table, table.Query{PK: pk}.Prefix(event.Prefix), func(item table.Item) error {
+		index, logged, err := x.Publisher.Log.Index(ctx, item.Key)
+		if err != nil || logged && index < size {
 			return err
 		}
 		l := evidence.Unlogged(item)
-		if x.Now().Sub(l.At) < young {
-			return nil
+		if !logged && x.Now().Sub(l.At) >= young {
+			return events.put(eventLine{Index: None, Unlogged: l.Encode()})
 		}
-		return events.put(eventLine{Index: None, Unlogged: l.Encode()})
+		if e, err := event.Decode(item); err == nil {
+			for sk := range e.Made {
+				later[sk] = true
+			}
+		}
+		return nil
 	})
+	return later, err
 }
 
 // things writes what every partition holds beside its events.
-func (x Exporter) things(ctx context.Context, dir string, partitions []string, size uint64) (err error) {
+func (x Exporter) things(ctx context.Context, dir string, events *lines, partitions []string, size uint64) (err error) {
 	states, err1 := create(dir, statesFile)
 	ledger, err2 := create(dir, ledgerFile)
 	statements, err3 := create(dir, statementsFile)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	items, err4 := create(dir, itemsFile)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, states.close(), ledger.close(), statements.close()) }()
+	defer func() {
+		err = errors.Join(err, states.close(), ledger.close(), statements.close(), items.close())
+	}()
 	for _, pk := range slices.Sorted(slices.Values(partitions)) {
-		if rest, ok := strings.CutPrefix(pk, "FUND#"); ok {
-			if err := x.slice(ctx, ledger, rest); err != nil {
+		if id, ok := sliceOf(pk); ok {
+			if err := x.slice(ctx, ledger, id); err != nil {
 				return err
 			}
 		}
-		err := table.Each(ctx, x.Table, table.Query{PK: pk}, func(item table.Item) error {
+		as, err := x.Publisher.Log.Items(ctx, pk)
+		if err != nil {
+			return err
+		}
+		var met []itemLine
+		var keys []string // of those met
+		err = table.Each(ctx, x.Table, table.Query{PK: pk}, func(item table.Item) error {
 			if event.Is(item.Key) {
 				return nil
 			}
+			line := itemLine{PK: as.PK, Erased: as.Erased}
+			line.SK, line.Sum = as.Of(item)
+			met, keys = append(met, line), append(keys, item.Key.SK)
 			if reconciliation.IsStatement(item.Key) {
-				return statement(statements, item)
+				if err := statement(statements, item); err != nil {
+					return err
+				}
 			}
-			line, ok := state(item)
+			thing, ok := state(item)
 			if !ok {
 				return nil
 			}
-			if line.Later, err = x.later(ctx, line, size); err != nil {
+			if thing.Later, err = x.later(ctx, thing, size); err != nil {
 				return err
 			}
-			return states.put(line)
+			return states.put(thing)
 		})
 		if err != nil {
 			return err
+		}
+		later, err := x.unlogged(ctx, events, pk, size) // after the items: whatever moved one is seen
+		if err != nil {
+			return err
+		}
+		for i, line := range met {
+			line.Later = later[keys[i]]
+			if err := items.put(line); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -324,70 +377,108 @@ func (x Exporter) later(ctx context.Context, s stateLine, size uint64) (bool, er
 	return err == nil && x.Now().Sub(e.At) < young, nil
 }
 
-// kept are the nouns of which every version has an event, and where they are kept:
-// one in a partition of its own, or several below a prefix.
+// kept are the nouns whose versions have events, and where they are kept: one in a
+// partition of its own, or several below a prefix.
 var kept = []struct {
 	noun      string
 	partition string // how it begins
 	key       string // the sort key of the only one, or what theirs begin with
 	several   bool
+	id        func(table.Item) (string, error) // where the key does not say it
 }{
-	{application.Noun, application.Partition(""), application.Key("").SK, false},
-	{staff.Noun, staff.Partition(""), staff.Key("").SK, false},
-	{complaint.Noun, complaint.Partition(""), complaint.Key("").SK, false},
-	{discovery.Noun, discovery.Partition(""), discovery.Key("").SK, false},
-	{batch.Noun, batch.Partition(""), batch.Key("").SK, false},
-	{order.Noun, application.Partition(""), order.Prefix, true},
-	{reading.RevealNoun, application.Partition(""), reading.Prefix, true},
-	{inspection.Noun, application.Partition(""), inspection.Key("", "").SK, true},
-	{envelope.Noun, envelope.Partition(""), envelope.Key("", "").SK, true},
-	{brake.Noun, brake.Partition, brake.Key("").SK, true},
-	{reconciliation.Noun, "BREAKS#", "BREAK#", true},
+	{application.Noun, application.Partition(""), application.Key("").SK, false, nil},
+	{staff.Noun, staff.Partition(""), staff.Key("").SK, false, nil},
+	{complaint.Noun, complaint.Partition(""), complaint.Key("").SK, false, nil},
+	{discovery.Noun, discovery.Partition(""), discovery.Key("").SK, false, nil},
+	{mandate.Noun, mandate.Partition(""), mandate.Key("").SK, false, nil},
+	{sampling.Noun, sampling.Partition(""), sampling.Key("").SK, false, nil},
+	{batch.Noun, batch.Partition(""), batch.Key("").SK, false, nil},
+	{fund.Noun, fundPrefix, fund.ID{}.Key().SK, false, fundOf},
+	{order.Noun, application.Partition(""), order.Prefix, true, nil},
+	{reading.RevealNoun, application.Partition(""), reading.Prefix, true, nil},
+	{inspection.Noun, application.Partition(""), inspection.Key("", "").SK, true, nil},
+	{recovery.Noun, application.Partition(""), recovery.Key("", "").SK, true, nil},
+	{notice.Noun, application.Partition(""), notice.Prefix, true, nil},
+	{payout.Noun, application.Partition(""), payout.Key("", "").SK, true, nil},
+	{envelope.Noun, envelope.Partition(""), envelope.Key("", "").SK, true, nil},
+	{brake.Noun, brake.Partition, brake.Key("").SK, true, nil},
+	{reconciliation.Noun, "BREAKS#", "BREAK#", true, nil},
+	{reconciliation.StatementNoun, "STATEMENT#", reconciliation.StatementKey("", civil.Day{}).SK, false, statementOf},
+	{disclosure.Noun, "DISCLOSURE#", "EDITION#", true, editionOf},
+	{disclosure.ObjectionNoun, "DISCLOSURE#", "OBJECTION#", true, nil},
+}
+
+const fundPrefix = "FUND#"
+
+func fundOf(item table.Item) (string, error) {
+	id, _ := sliceOf(item.Key.PK)
+	return id.Fund, nil
+}
+
+func statementOf(item table.Item) (string, error) {
+	h, err := reconciliation.DecodeHead(item)
+	return h.Source + "-" + h.Day.String(), err
+}
+
+func editionOf(item table.Item) (string, error) {
+	e, err := disclosure.Decode(item)
+	return e.ID, err
 }
 
 // exported are the nouns whose things are in an export.
 var exported = func() map[string]bool {
-	all := map[string]bool{payout.Noun: true}
+	all := map[string]bool{}
 	for _, k := range kept {
 		all[k.noun] = true
 	}
 	return all
 }()
 
-// state is what is said of a thing that events speak of; false for anything else.
+// state is what is said of a thing that events speak of; false for anything else,
+// and for what nobody can read any more: its leaf is then of a thing that is gone.
 func state(item table.Item) (stateLine, bool) {
-	line := stateLine{PK: item.Key.PK, Version: item.Version}
-	if payout.Is(item.Key) {
-		p, err := payout.Decode(item)
-		if err != nil {
-			line.Noun, line.ID, line.State = payout.Noun, strings.TrimPrefix(item.Key.SK, payout.Key("", "").SK), evidence.Unreadable
-			return line, true
-		}
-		line.Noun, line.ID, line.State = payout.Noun, p.Award.ID, string(p.State)
-		line.Fen, line.PaidFen, line.Slice = p.Award.AmountFen, p.PaidFen, p.Award.Slice().Partition()
-		return line, true
-	}
 	for _, k := range kept {
 		id, ok := strings.CutPrefix(item.Key.SK, k.key)
 		if !ok || !strings.HasPrefix(item.Key.PK, k.partition) || k.several != (id != "") {
 			continue
 		}
-		if line.Noun, line.ID = k.noun, id; !k.several {
-			line.ID = strings.TrimPrefix(item.Key.PK, k.partition)
+		if !k.several {
+			id = strings.TrimPrefix(item.Key.PK, k.partition)
 		}
+		if k.id != nil {
+			var err error
+			if id, err = k.id(item); err != nil {
+				return stateLine{}, false
+			}
+		}
+		line := stateLine{PK: item.Key.PK, Noun: k.noun, ID: id, Version: item.Version}
+		if k.noun != payout.Noun {
+			return line, true
+		}
+		p, err := payout.Decode(item)
+		if err != nil {
+			line.State = evidence.Unreadable
+			return line, true
+		}
+		line.State, line.Fen, line.PaidFen, line.Slice = string(p.State), p.Award.AmountFen, p.PaidFen, p.Award.Slice().Partition()
 		return line, true
 	}
-	return line, false
+	return stateLine{}, false
+}
+
+// sliceOf is the slice of a fund whose partition pk is.
+func sliceOf(pk string) (fund.ID, bool) {
+	name, ok := strings.CutPrefix(pk, fundPrefix)
+	i := strings.LastIndexByte(name, '#')
+	if !ok || i < 0 {
+		return fund.ID{}, false
+	}
+	return fund.ID{Fund: name[:i], Township: civil.DivisionCode(name[i+1:])}, true
 }
 
 // slice writes one slice of a fund and its entries, unless money moved during
 // every look.
-func (x Exporter) slice(ctx context.Context, out *lines, name string) error {
-	i := strings.LastIndexByte(name, '#')
-	if i < 0 {
-		return nil
-	}
-	id := fund.ID{Fund: name[:i], Township: civil.DivisionCode(name[i+1:])}
+func (x Exporter) slice(ctx context.Context, out *lines, id fund.ID) error {
 	for {
 		before, err := fund.Read(ctx, x.Table, id)
 		if errors.Is(err, fund.ErrMissing) {

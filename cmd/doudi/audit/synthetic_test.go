@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +17,8 @@ import (
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/test/tamper"
 )
 
 var t0 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -26,7 +27,7 @@ const person = "b1.0123456789abcdefghjkmnpqrstvwxyz0123456789abcdefghjk"
 
 // synthetic is an export of made-up cases, written without a table.
 type synthetic struct {
-	dir     string
+	tamper.Export
 	keys    evidence.Keys
 	witness *evidence.WitnessKey
 	now     time.Time
@@ -50,6 +51,11 @@ func events(n int) func(yield func(event.Event) bool) {
 				if v == 9 {
 					e.Kind, e.Facts["state"], e.Facts["paid_fen"], e.Facts["paid_at"] = "paid", "paid", 300000, e.At.Format(time.RFC3339)
 				}
+				item := table.Item{Key: table.Key{PK: pk, SK: "HEAD"}, Version: e.Version, Body: fmt.Appendf(nil, `{"id":"%s","version":%d}`, id, v)}
+				if e.Noun == "payout" {
+					item.Key.SK = "PAYOUT#01"
+				}
+				e.Made = map[string][]byte{item.Key.SK: event.Sum(item)}
 				if !yield(e) {
 					return
 				}
@@ -63,7 +69,7 @@ const slicePK = "FUND#relief-2026#320411001000"
 // make writes an export of n leaves into dir.
 func synthesize(t testing.TB, dir string, n int) *synthetic {
 	t.Helper()
-	s := &synthetic{dir: dir, now: t0.Add(time.Duration(n) * 3 * time.Minute)}
+	s := &synthetic{Export: tamper.Export(dir), now: t0.Add(time.Duration(n) * 3 * time.Minute)}
 	must := func(err error) {
 		if err != nil {
 			t.Helper()
@@ -86,6 +92,8 @@ func synthesize(t testing.TB, dir string, n int) *synthetic {
 	must(err)
 	ledger, err := create(dir, ledgerFile)
 	must(err)
+	items, err := create(dir, itemsFile)
+	must(err)
 	statements, err := create(dir, statementsFile)
 	must(err)
 	var edge evidence.Edge
@@ -101,7 +109,13 @@ func synthesize(t testing.TB, dir string, n int) *synthetic {
 	}
 	book(entryLine{Cause: "appropriate#1", Kind: fund.Appropriated, Legs: []fund.Leg{{Account: fund.External, Fen: -1e12}, {Account: fund.Available, Fen: 1e12}}, By: []string{"a", "b"}, At: t0})
 	for e := range events(n) {
-		raw := evidence.NewLeaf(e, salt, e.At.Add(2*time.Second)).Encode()
+		leaf := evidence.NewLeaf(e, salt, e.At.Add(2*time.Second))
+		raw := leaf.Encode()
+		for sk, sum := range leaf.Made() {
+			if e.Version == 6 || e.Noun == "payout" && e.Version == 4 {
+				must(items.put(itemLine{PK: leaf.PK, SK: sk, Sum: sum}))
+			}
+		}
 		h := tlog.RecordHash(raw)
 		edge.Add(h)
 		_, err := leaves.w.Write(append(raw, '\n'))
@@ -119,7 +133,7 @@ func synthesize(t testing.TB, dir string, n int) *synthetic {
 		book(entryLine{Cause: app + "#01#001#resolve", Kind: fund.Posted, Answers: app + "#01#001#reserve", Legs: []fund.Leg{{Account: fund.Reserved, Fen: -300000}, {Account: fund.Paid, Fen: 300000}}, At: e.At})
 	}
 	must(ledger.put(ledgerLine{Slice: slicePK, Count: count, Balances: balances}))
-	for _, l := range []*lines{leaves, hashes, now, states, ledger, statements} {
+	for _, l := range []*lines{leaves, hashes, now, states, ledger, statements, items} {
 		must(l.close())
 	}
 	s.sign(t, edge)
@@ -133,20 +147,13 @@ func (s *synthetic) sign(t testing.TB, edge evidence.Edge) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &note.Note{Text: evidence.Checkpoint{Origin: "doudi/320400", Size: edge.Size, Root: edge.Root()}.Text()}
-	signed, err := note.Sign(n, signer, s.witness)
-	if err != nil {
-		t.Fatal(err)
-	}
 	manifest, err := json.Marshal(Manifest{Format: Format, Origin: "doudi/320400", Key: s.keys.Public, ExportedAt: s.now, Leaves: edge.Size})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string][]byte{checkpointFile: signed, witnessedFile: signed, manifestFile: manifest} {
-		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.Write(t, manifestFile, []string{string(manifest)})
+	s.Sign(t, "doudi/320400", edge, signer, s.witness)
+	s.Write(t, witnessedFile, s.Read(t, checkpointFile))
 }
 
 // pins are what a supervisor knows of it.
@@ -183,7 +190,7 @@ func BenchmarkMillionLeaves(b *testing.B) {
 	pins := s.pins(b)
 	before := cpu(b)
 	for b.Loop() {
-		r, err := Verify(b.Context(), s.dir, pins, nil)
+		r, err := Verify(b.Context(), string(s.Export), pins, nil)
 		if err != nil || !r.Good() || r.Leaves != n || r.Witnessed != n || r.Awards != n/10 {
 			b.Fatalf("%+v %v", r, err)
 		}

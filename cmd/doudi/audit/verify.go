@@ -40,6 +40,8 @@ type Report struct {
 	Late      int       `json:"late"`      // leaves that came late because the log stood still
 	Erased    int       `json:"erased"`    // leaves whose salt is gone
 	Things    int       `json:"things"`
+	Items     int       `json:"items"`   // held against the leaf that they were written with
+	Unbound   int       `json:"unbound"` // items that no leaf speaks of
 	Awards    int       `json:"awards"`
 	Slices    int       `json:"slices"`
 	Findings  []Finding `json:"findings"`
@@ -75,6 +77,7 @@ type verifier struct {
 	edge   evidence.Edge
 	roots  map[uint64]tlog.Hash // at the sizes that checkpoints speak of
 	money  *books
+	bound  bound
 	end    time.Time // Logged of the last leaf
 }
 
@@ -83,7 +86,7 @@ type verifier struct {
 // done. An error is an export that cannot be read at all.
 func Verify(ctx context.Context, dir string, pins Pins, progress func(done, of uint64)) (Report, error) {
 	r := Report{Pinned: pins.Key != nil}
-	v := &verifier{Report: &r, dir: dir, pins: pins, chain: NewChain(), roots: map[uint64]tlog.Hash{}, money: newBooks()}
+	v := &verifier{Report: &r, dir: dir, pins: pins, chain: NewChain(), roots: map[uint64]tlog.Hash{}, money: newBooks(), bound: bound{}}
 	raw, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return r, err
@@ -107,6 +110,9 @@ func Verify(ctx context.Context, dir string, pins Pins, progress func(done, of u
 		return r, err
 	}
 	if err := v.states(); err != nil {
+		return r, err
+	}
+	if err := v.items(); err != nil {
 		return r, err
 	}
 	if err := v.ledger(); err != nil {
@@ -289,6 +295,7 @@ func (v *verifier) leaf(p parsed) {
 	v.add(v.chain.Add(p.leaf)...)
 	v.end = p.leaf.Logged
 	v.money.leaf(index, p.leaf)
+	v.bound.leaf(index, p.leaf)
 }
 
 // compare holds the leaves against what was published and signed.
@@ -426,6 +433,7 @@ func (v *verifier) states() error {
 		v.chain.meet(l)
 		switch {
 		case s.Later:
+		case sparse[s.Noun] && s.Version >= logged:
 		case s.Version > logged:
 			v.add(Finding{Missing, None, what, fmt.Sprintf("the newest leaf of it is of version %d", logged)})
 		case s.Version < logged:
