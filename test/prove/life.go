@@ -63,9 +63,10 @@ var (
 	messages = []string{"relayed", "halved", "swept"} // halved: the relay loses every second; swept: all
 )
 
-// schedule is one life: what the provider does, and what befalls each touch of
-// the world.
+// schedule is one life: how the decision is made, what the provider does, and what
+// befalls each touch of the world.
 type schedule struct {
+	office    string
 	end       end
 	send, ask payouttest.Manner
 	chatter   string
@@ -85,23 +86,23 @@ func (s schedule) String() string {
 	for _, d := range s.dooms {
 		dooms = append(dooms, fmt.Sprintf("%d:%s", d.touch, d.doom))
 	}
-	return fmt.Sprintf("%s/%s/%s/%s/%s/%s", s.end.name, s.send, s.ask, s.chatter, s.messages, strings.Join(dooms, "+"))
+	return fmt.Sprintf("%s/%s/%s/%s/%s/%s/%s", s.office, s.end.name, s.send, s.ask, s.chatter, s.messages, strings.Join(dooms, "+"))
 }
 
 // parse reads what String wrote.
 func parse(line string) (schedule, error) {
 	part := strings.Split(line, "/")
-	if len(part) != 6 {
-		return schedule{}, fmt.Errorf("a schedule has six parts: end/send/ask/callbacks/messages/dooms")
+	if len(part) != 7 {
+		return schedule{}, fmt.Errorf("a schedule has seven parts: office/end/send/ask/callbacks/messages/dooms")
 	}
-	s := schedule{send: payouttest.Manner(part[1]), ask: payouttest.Manner(part[2]), chatter: part[3], messages: part[4]}
-	i := slices.IndexFunc(ends(), func(e end) bool { return e.name == part[0] })
-	if i < 0 || !slices.Contains(payouttest.Sends(), s.send) || !slices.Contains(payouttest.Asks(), s.ask) ||
+	s := schedule{office: part[0], send: payouttest.Manner(part[2]), ask: payouttest.Manner(part[3]), chatter: part[4], messages: part[5]}
+	i := slices.IndexFunc(ends(), func(e end) bool { return e.name == part[1] })
+	if i < 0 || s.office != decided && !slices.Contains(offices, s.office) || !slices.Contains(payouttest.Sends(), s.send) || !slices.Contains(payouttest.Asks(), s.ask) ||
 		!slices.Contains(chatters, s.chatter) || !slices.Contains(messages, s.messages) {
 		return s, fmt.Errorf("%q names something that does not exist", line)
 	}
 	s.end = ends()[i]
-	for _, d := range strings.FieldsFunc(part[5], func(r rune) bool { return r == '+' }) {
+	for _, d := range strings.FieldsFunc(part[6], func(r rune) bool { return r == '+' }) {
 		var at doomed
 		number, doom, _ := strings.Cut(d, ":")
 		if _, err := fmt.Sscan(number, &at.touch); err != nil || !slices.Contains(payouttest.Dooms(), payouttest.Doom(doom)) {
@@ -181,6 +182,7 @@ type life struct {
 	sweeper  sweep.Deps
 	relay    relay.Deps
 	begin    moment
+	desk     *desk // nil where the decision has been made before
 	met      int64 // lives that ended where another had been
 	// In a simulation: what is drawn, and how far our clock is from the true one.
 	weather *weather
@@ -196,6 +198,7 @@ type course struct {
 	letter letter
 	again  int  // how often the letter is still to be handed over
 	loses  bool // the relay loses the next change
+	asked  [4]asked
 }
 
 // moment is a life between two steps.
@@ -207,28 +210,33 @@ type moment struct {
 
 // act is one part of every life.
 type act struct {
-	talk    bool // the bank tells what it knows, else messages are delivered
-	most    int  // messages, or callbacks
-	arrives bool // it must come to rest by then
-	late    bool // only with late callbacks
+	talk    bool   // the bank tells what it knows, else messages are delivered
+	most    int    // messages, or callbacks, or requests of the office
+	arrives bool   // it must come to rest by then
+	late    bool   // only with late callbacks
+	office  string // what the office does, where it decides
 }
 
-// acts: while things go wrong, what the bank says comes between deliveries. From
-// then on everything is well, and must come to an end.
+// acts: first somebody decides. While things go wrong, what the bank says comes
+// between deliveries. From then on everything is well, and must come to an end.
 var acts = []act{
+	{office: decides, most: 40},
 	{most: 1}, {talk: true}, {most: 1}, {talk: true}, {most: 1}, {talk: true}, {most: 1}, {talk: true},
 	{most: 80, arrives: true},
+	{office: returns, most: 40}, {most: 80, arrives: true},
 	{talk: true, late: true}, {most: 20, late: true},
+	{office: repeats, most: len(course{}.asked) + 1},
 }
 
-// born makes a life that any schedule can be lived in, one after the other.
-func born() *life {
+// born makes a life in which any schedule of a decision that was made before can
+// be lived, one after the other.
+func born(opts ...payouttest.Option) *life {
 	rules, err := book()
 	if err != nil {
 		panic(err)
 	}
 	found := &findings{}
-	r := payouttest.New(found, payouttest.NewFate(nil), payouttest.QuickSignatures())
+	r := payouttest.New(found, payouttest.NewFate(nil), append(opts, payouttest.QuickSignatures())...)
 	l := &life{Room: r, found: found, post: &post{now: r.Now}}
 	ours := func() time.Time { return r.Now().Add(l.skew) }
 	l.relay = relay.Deps{Send: l.post, Now: ours}
@@ -255,7 +263,7 @@ func born() *life {
 	asks := slices.DeleteFunc(payouttest.Asks(), func(m payouttest.Manner) bool { return m == payouttest.Blind })
 	r.Teller.Send, r.Teller.Ask = manner(&l.send, payouttest.Sends()), manner(&l.ask, asks)
 	r.Teller.Decide = func(o bank.OrderDocument) payouttest.Verdict {
-		if l.end.name == "bank-busy" && o.Reference != payout.Reference("app1", "01", 1) {
+		if l.end.name == "bank-busy" && o.Reference != payout.Reference(r.Case.Application, "01", 1) {
 			return payouttest.Verdict{Status: bank.Paid} // a new attempt goes well
 		}
 		return l.end.verdict
@@ -289,6 +297,7 @@ func (l *life) live(s schedule, from moment, keep func(moment), known memory) (t
 	}
 	l.Back(from.room, dooms)
 	l.schedule, l.course, l.post.pending = s, from.course, slices.Clone(from.pending)
+	l.Table.Before = nil
 	for l.act < len(acts) {
 		if keep != nil {
 			keep(l.moment())
@@ -304,6 +313,7 @@ func (l *life) live(s schedule, from moment, keep func(moment), known memory) (t
 		l.step()
 	}
 	l.Judge(s.end.state)
+	l.audit()
 	if len(l.found.wrong) == 0 {
 		for _, b := range been {
 			known[b] = true
@@ -318,11 +328,11 @@ type memory map[state]bool
 // state is the hash of a life between two steps.
 type state uint64
 
-var seed = maphash.MakeSeed()
+var hashing = maphash.MakeSeed()
 
 func (l *life) state() state {
 	var h maphash.Hash
-	h.SetSeed(seed)
+	h.SetSeed(hashing)
 	maphash.WriteComparable(&h, [2]int{l.act, l.again}) // left is only patience
 	for _, m := range append(l.post.pending[:len(l.post.pending):len(l.post.pending)], l.letter) {
 		maphash.WriteComparable(&h, m.queue)
@@ -330,14 +340,15 @@ func (l *life) state() state {
 		maphash.WriteComparable(&h, string(m.body))
 	}
 	maphash.WriteComparable(&h, l.loses)
-	return state(h.Sum64() + l.Fingerprint(seed))
+	maphash.WriteComparable(&h, l.asked)
+	return state(h.Sum64() + l.Fingerprint(hashing))
 }
 
 // step does the next thing that happens.
 func (l *life) step() {
 	a := acts[l.act]
-	next := func() { l.course = course{act: l.act + 1, loses: l.loses} }
-	if a.late && l.chatter != "late" {
+	next := func() { l.course = course{act: l.act + 1, loses: l.loses, asked: l.asked} }
+	if a.late && l.chatter != "late" || a.office != "" && l.desk == nil {
 		next()
 		return
 	}
@@ -358,10 +369,19 @@ func (l *life) step() {
 		l.left = a.most + 1
 	}
 	if l.left--; l.left == 0 {
+		if a.office != "" {
+			l.found.Errorf("W08: the office is never told what it did: %v", l.asked)
+		}
 		if a.arrives {
 			l.found.Errorf("W08: it does not come to rest; the payout is %s", l.Payout().State)
 		}
 		next()
+		return
+	}
+	if a.office != "" {
+		if !l.decide(a.office) {
+			next()
+		}
 		return
 	}
 	if !l.collect() {

@@ -44,7 +44,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		l := born()
+		l := home(s.office)
 		touches, wrong := l.live(s, l.begin, nil, nil)
 		fmt.Printf("%s\n%d touches of the world\n", s, touches)
 		return verdict(wrong)
@@ -71,6 +71,14 @@ func run(args []string) error {
 		return errors.New("an invariant is broken")
 	}
 	return nil
+}
+
+// home is a life in which schedules of that office can be lived.
+func home(office string) *life {
+	if office == decided {
+		return born()
+	}
+	return undecided()
 }
 
 // verdict prints what is wrong with one life.
@@ -141,7 +149,7 @@ type root struct {
 	depth int
 }
 
-// roots is the space. Every behaviour is crossed with every single crash; two
+// roots is the space. Where the case is decided already, every behaviour is crossed with every single crash; two
 // crashes with every end, send and answer, callbacks and messages taking turns;
 // three with every end and send, the rest taking turns.
 func roots() []root {
@@ -158,9 +166,32 @@ func roots() []root {
 						if depth == 2 && (e+i)%len(payouttest.Asks()) == j && l == 0 {
 							depth = 3
 						}
-						all = append(all, root{schedule{end: end, send: send, ask: ask, chatter: chat, messages: message}, depth})
+						all = append(all, root{schedule{office: decided, end: end, send: send, ask: ask, chatter: chat, messages: message}, depth})
 					}
 				}
+			}
+		}
+	}
+	return append(all, officeRoots()...)
+}
+
+// officeRoots is the space of what happens while a case is decided: every way of
+// deciding with every end and send, the rest taking turns. All single crashes;
+// pairs with every way and end; triples with every way.
+func officeRoots() []root {
+	var all []root
+	for o, office := range offices {
+		for e, end := range ends() {
+			for i, send := range payouttest.Sends() {
+				turn, depth := o+e+i, 1
+				if (o+e)%len(payouttest.Sends()) == i {
+					depth = 2
+				}
+				if depth == 2 && e == 0 {
+					depth = 3
+				}
+				all = append(all, root{schedule{office: office, end: end, send: send, ask: payouttest.Asks()[turn%len(payouttest.Asks())],
+					chatter: chatters[(turn+e)%len(chatters)], messages: messages[turn%len(messages)]}, depth})
 			}
 		}
 	}
@@ -183,12 +214,16 @@ func enumerate(every int, show func(*count, int)) *count {
 	var wg sync.WaitGroup
 	for range runtime.NumCPU() {
 		wg.Go(func() {
-			l := born()
+			before, after := born(), undecided()
 			for r := range work {
+				l := before
+				if r.office != decided {
+					l = after
+				}
 				c.deepen(l, r.schedule, l.begin, r.depth, memory{})
 				c.roots.Add(1)
 			}
-			c.met.Add(l.met)
+			c.met.Add(before.met + after.met)
 		})
 	}
 	last := time.Time{}

@@ -26,6 +26,47 @@ func TestSample(t *testing.T) {
 	t.Logf("%d schedules, %d wrong", c.total(), c.failed.Load())
 }
 
+// TestOffices: each way of deciding a case, alone and with each crash among the
+// first touches, which are the office's.
+func TestOffices(t *testing.T) {
+	t.Parallel()
+	l := undecided()
+	for i, office := range offices {
+		s := schedule{office: office, end: ends()[0], chatter: "once", messages: messages[i%len(messages)]}
+		dooms := [][]doomed{nil}
+		for at := 1; at <= 4; at++ {
+			for _, d := range payouttest.Dooms() {
+				dooms = append(dooms, []doomed{{at, d}})
+			}
+		}
+		for _, s.dooms = range dooms {
+			if _, wrong := l.live(s, l.begin, nil, nil); len(wrong) > 0 {
+				t.Errorf("%s: %q", s, wrong)
+			}
+		}
+	}
+}
+
+// TestTheAuditCanSayNo: an approval that is told to two, or to nobody, does not pass.
+func TestTheAuditCanSayNo(t *testing.T) {
+	t.Parallel()
+	l := undecided()
+	s := schedule{office: "rivals", end: ends()[0], chatter: "once", messages: "relayed"}
+	for name, spoil := range map[string]func(*asked){
+		"both":          func(a *asked) { a.status = 201 },
+		"nobody":        func(a *asked) { a.status = 0 },
+		"the other one": func(a *asked) { a.status = 201; l.asked[2].status = 409 },
+	} {
+		if _, wrong := l.live(s, l.begin, nil, nil); len(wrong) > 0 || l.asked[1].status != 409 || l.asked[2].status != 201 {
+			t.Fatalf("%v %v", wrong, l.asked)
+		}
+		spoil(&l.asked[1])
+		if l.audit(); len(l.found.wrong) == 0 {
+			t.Errorf("%s told, and nobody minds", name)
+		}
+	}
+}
+
 // TestStorms: whatever the weather, when it is over it comes to the right end; and
 // a seed tells the same story twice, also after others.
 func TestStorms(t *testing.T) {
@@ -48,7 +89,7 @@ func TestStorms(t *testing.T) {
 // freezes the payment, which is not the end that was announced.
 func TestTheJudgeCanSayNo(t *testing.T) {
 	t.Parallel()
-	s := schedule{end: ends()[0], ask: payouttest.Less, chatter: "silent", messages: "relayed"}
+	s := schedule{office: decided, end: ends()[0], ask: payouttest.Less, chatter: "silent", messages: "relayed"}
 	l := born()
 	if _, wrong := l.live(s, l.begin, nil, nil); len(wrong) == 0 {
 		t.Error("a life that ends frozen passed for one that ends paid")
@@ -59,7 +100,7 @@ func TestTheJudgeCanSayNo(t *testing.T) {
 // ended badly had been there.
 func TestAMistakeIsNotForgotten(t *testing.T) {
 	t.Parallel()
-	s := schedule{end: ends()[0], ask: payouttest.Less, chatter: "once", messages: "swept"}
+	s := schedule{office: decided, end: ends()[0], ask: payouttest.Less, chatter: "once", messages: "swept"}
 	with, without, l := &count{}, &count{}, born()
 	without.deepen(l, s, l.begin, 2, nil)
 	if l.met != 0 {
@@ -76,10 +117,15 @@ func TestAMistakeIsNotForgotten(t *testing.T) {
 // it is lived from the beginning.
 func TestACrashBeginsWhereItFalls(t *testing.T) {
 	t.Parallel()
-	l := born()
-	for i, r := range roots() {
-		if i%1201 != 0 {
+	before, after := born(), undecided()
+	whole := roots()
+	for i, r := range whole {
+		if i%1201 != 0 && i != len(whole)-1 {
 			continue
+		}
+		l := before
+		if r.office != decided {
+			l = after
 		}
 		var moments []moment
 		touches, _ := l.live(r.schedule, l.begin, func(m moment) { moments = append(moments, m) }, nil)
@@ -89,11 +135,11 @@ func TestACrashBeginsWhereItFalls(t *testing.T) {
 			}
 			s := r.schedule
 			s.dooms = []doomed{{m.room.Touches() + 1, payouttest.Dooms()[n%len(payouttest.Dooms())]}}
-			whole, wrong := l.live(s, l.begin, nil, nil)
+			all, wrong := l.live(s, l.begin, nil, nil)
 			before := fmt.Sprint(l.Payout(), l.Teller.Credits, l.Alarms, wrong)
 			again, wrong := l.live(s, m, nil, nil)
-			if after := fmt.Sprint(l.Payout(), l.Teller.Credits, l.Alarms, wrong); whole != again || before != after {
-				t.Fatalf("%s from step %d: %d touches and %s, not %d and %s", s, n, again, after, whole, before)
+			if after := fmt.Sprint(l.Payout(), l.Teller.Credits, l.Alarms, wrong); all != again || before != after {
+				t.Fatalf("%s from step %d: %d touches and %s, not %d and %s", s, n, again, after, all, before)
 			}
 		}
 	}
@@ -102,7 +148,7 @@ func TestACrashBeginsWhereItFalls(t *testing.T) {
 // TestReplay: what a failure prints is read back as the same schedule.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	for _, r := range roots()[:200] {
+	for _, r := range append(roots()[:200], officeRoots()...) {
 		s := r.schedule
 		s.dooms = []doomed{{3, payouttest.LostDone}, {7, payouttest.DieBefore}}
 		got, err := parse(s.String())
@@ -110,7 +156,8 @@ func TestReplay(t *testing.T) {
 			t.Fatalf("%s came back as %s: %v", s, got, err)
 		}
 	}
-	for _, bad := range []string{"", "paid", "paid/x//once/relayed/", "paid///once/relayed/3:sleep", "paid///once/relayed/x:lost"} {
+	for _, bad := range []string{"", "paid", "decided/paid/x//once/relayed/", "decided/paid///once/relayed/3:sleep", "told/paid///once/relayed/x:lost",
+		"alone/paid///once/relayed/3:lost", "paid///once/relayed/3:lost"} {
 		if s, err := parse(bad); err == nil {
 			t.Errorf("%q is taken for %s", bad, s)
 		}
@@ -120,10 +167,10 @@ func TestReplay(t *testing.T) {
 	for _, r := range whole {
 		seen[r.String()] = true
 	}
-	if len(seen) != len(whole) || len(whole) != len(ends())*len(payouttest.Sends())*len(payouttest.Asks())*len(chatters)*len(messages) {
+	if len(seen) != len(whole) || len(whole) != len(ends())*len(payouttest.Sends())*(len(payouttest.Asks())*len(chatters)*len(messages)+len(offices)) {
 		t.Errorf("%d behaviours, %d of them different", len(whole), len(seen))
 	}
-	if !strings.Contains(whole[0].String(), "paid/") {
+	if !strings.HasPrefix(whole[0].String(), "decided/paid/") {
 		t.Error(whole[0].String())
 	}
 }

@@ -47,20 +47,35 @@ const (
 // Start is when every test begins: a Friday, half past nine in the morning.
 var Start = time.Date(2026, 11, 20, 9, 30, 0, 0, calendar.Zone)
 
-// Office is the office. Its clock stands still until Pass.
+// Office is the office. The clock that New gives it stands still until Pass.
 type Office struct {
 	firstaid.Office
-	T        *testing.T
+	T        testing.TB
 	Store    table.Store
 	Tree     *division.Tree
 	Calendar *calendar.Calendar
 	IDs      *ident.Source
 
-	keys *seal.KeyFile
+	keys  *seal.KeyFile
+	clock func() time.Time
 
 	mu     sync.Mutex
 	now    time.Time
 	people int
+}
+
+// Over is an office over a store, keys and a clock of the caller's, with the
+// shipped rules and nothing in it: no staff and no money.
+func Over(t testing.TB, store table.Store, box *seal.Box, blind *seal.Blind, clock func() time.Time) *Office {
+	t.Helper()
+	o := &Office{T: t, Store: store, Tree: division.Shipped(), Calendar: calendar.Shipped(), IDs: ident.Random(), clock: clock}
+	o.Office = firstaid.Office{Table: store, Box: box, Blind: blind, Tree: o.Tree}
+	var err error
+	o.Models, err = model.Shipped()
+	must(t, err)
+	o.Book, err = policy.Shipped()
+	must(t, err)
+	return o
 }
 
 // New is an office whose rules are the shipped ones, with edits of their text.
@@ -68,16 +83,12 @@ func New(t *testing.T, edits ...func([]byte) []byte) *Office {
 	t.Helper()
 	keys, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "keys"), ident.Random())
 	must(t, err)
-	o := &Office{T: t, Store: embedded.Memory(), Tree: division.Shipped(), Calendar: calendar.Shipped(), IDs: ident.Random(), now: Start, keys: keys}
-	o.Office = firstaid.Office{Table: o.Store, Box: seal.NewBox(keys, rand.Reader), Blind: keys.Blind(), Tree: o.Tree}
-	o.Models, err = model.Shipped()
-	must(t, err)
-	if len(edits) == 0 {
-		o.Book, err = policy.Shipped()
-	} else {
+	o := Over(t, embedded.Memory(), seal.NewBox(keys, rand.Reader), keys.Blind(), nil)
+	o.keys, o.now, o.clock = keys, Start, o.standing
+	if len(edits) > 0 {
 		o.Book, err = edited(o.Tree, edits)
+		must(t, err)
 	}
-	must(t, err)
 	must(t, seed.Staff(context.Background(), o.Store, o.Box, o.Blind, o.now))
 	for _, township := range []civil.DivisionCode{Township, Sibling} {
 		for _, purpose := range fund.Purposes() {
@@ -87,7 +98,7 @@ func New(t *testing.T, edits ...func([]byte) []byte) *Office {
 	return o
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -143,13 +154,15 @@ func StandingApprovals(text []byte) []byte {
 }
 
 // Now is the office's clock.
-func (o *Office) Now() time.Time {
+func (o *Office) Now() time.Time { return o.clock() }
+
+func (o *Office) standing() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.now
 }
 
-// Pass lets time go by.
+// Pass lets time go by on the clock that New gives.
 func (o *Office) Pass(d time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

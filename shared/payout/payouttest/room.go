@@ -50,9 +50,20 @@ var (
 	Finance  = event.Actor{Kind: event.Staff, ID: "finance-1", Person: "b1.finance"}
 )
 
-// Room holds one approved application whose payout is due.
+// Case is the application of a room, and what its money is judged by.
+type Case struct {
+	Application    string // its award is "01"
+	Slice          fund.ID
+	Amount, Budget money.Fen
+	// Secrets must be seen nowhere.
+	Secrets []string
+}
+
+// Room holds one application. Unless an option says otherwise it is approved and
+// its payout is due.
 type Room struct {
 	T      testing.TB
+	Case   Case
 	Store  *embedded.Store // as it is
 	Table  *Mortal         // as the functions see it
 	Fate   *Fate
@@ -77,7 +88,12 @@ type Option func(*options)
 
 type options struct {
 	sign func(name string, fill byte) (bank.Signer, bank.Verifier)
+	open func(*Room) Case
 }
+
+// Opened puts an application of the caller's own into the store, as it is, instead
+// of the usual one.
+func Opened(open func(*Room) Case) Option { return func(o *options) { o.open = open } }
 
 // QuickSignatures replaces the signatures of both sides by keyed hashes of the
 // same place in the protocol: an enumeration spends its time on schedules, and
@@ -87,7 +103,7 @@ func QuickSignatures() Option { return func(o *options) { o.sign = quickSigner }
 // New is a room in which fate rules every touch after the approval.
 func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 	t.Helper()
-	set := options{sign: signer}
+	set := options{sign: signer, open: (*Room).approved}
 	for _, o := range opts {
 		o(&set)
 	}
@@ -109,7 +125,7 @@ func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.approve()
+	r.Case = set.open(r)
 	return r
 }
 
@@ -130,30 +146,31 @@ func (r *Room) BankAt(url string) *bank.Client {
 func (r *Room) Rails() rail.Set { return rail.Of(bankrail.New(r.Bank)) }
 
 // Slice is the fund's slice that pays.
-func (r *Room) Slice() fund.ID {
-	return fund.ID{Fund: fund.Named(fund.Relief, 2026), Township: "320402001000"}
-}
+func (r *Room) Slice() fund.ID { return r.Case.Slice }
 
-func (r *Room) approve() {
+// approved is the usual case.
+func (r *Room) approved() Case {
 	r.T.Helper()
 	ctx := context.Background()
-	if err := fund.Provide(ctx, r.Store, fund.Slice{ID: r.Slice(), Source: "county"},
+	c := Case{Application: "app1", Slice: fund.ID{Fund: fund.Named(fund.Relief, 2026), Township: "320402001000"},
+		Amount: Amount, Budget: Budget, Secrets: []string{Name, Account}}
+	if err := fund.Provide(ctx, r.Store, fund.Slice{ID: c.Slice, Source: "county"},
 		fund.Appropriation{Reference: "1", AmountFen: Budget, First: Finance, Second: Approver, At: Start}); err != nil {
 		r.T.Fatal(err)
 	}
-	a := application.Application{ID: "app1", Version: 1, State: application.Approved, Account: "acc", Township: r.Slice().Township,
+	a := application.Application{ID: c.Application, Version: 1, State: application.Approved, Account: "acc", Township: c.Slice.Township,
 		Subject: "b1.person", People: []string{"b1.person"}, AcceptedAt: Start}
 	head, err := a.Writes(a.Event("approved", Approver, Start))
 	if err != nil {
 		r.T.Fatal(err)
 	}
-	payee, err := payout.Payee{Name: civil.StoredName(Name), Account: civil.StoredAccount(Account)}.Seal(ctx, r.Box, "app1", "01", 1)
+	payee, err := payout.Payee{Name: civil.StoredName(Name), Account: civil.StoredAccount(Account)}.Seal(ctx, r.Box, c.Application, "01", 1)
 	if err != nil {
 		r.T.Fatal(err)
 	}
-	granted, err := payout.Grant(ctx, r.Store, award.Award{ID: "01", Application: "app1", Kind: award.FirstAid, AmountFen: Amount,
+	granted, err := payout.Grant(ctx, r.Store, award.Award{ID: "01", Application: c.Application, Kind: award.FirstAid, AmountFen: Amount,
 		Persons: 3, Months: 1, Cause: "illness", Year: 2026, Subject: "b1.person", Payee: "b1.account", Rail: award.Bank,
-		Fund: r.Slice().Fund, Township: r.Slice().Township, Proposer: Clerk, Approver: Approver, Rules: "rules",
+		Fund: c.Slice.Fund, Township: c.Slice.Township, Proposer: Clerk, Approver: Approver, Rules: "rules",
 		Article: "《社会救助法》第五十条", At: Start}, payee)
 	if err != nil {
 		r.T.Fatal(err)
@@ -161,6 +178,7 @@ func (r *Room) approve() {
 	if err := r.Store.Transact(ctx, append(head, granted...)...); err != nil {
 		r.T.Fatal(err)
 	}
+	return c
 }
 
 // Now is the room's clock.
@@ -173,7 +191,7 @@ func (r *Room) Wait(d time.Duration) { r.clock.Lock(); defer r.clock.Unlock(); r
 func (r *Room) Logger() *slog.Logger { return slog.New(slog.NewJSONHandler(r.Log, nil)) }
 
 // Key is where the payout is.
-func (r *Room) Key() table.Key { return payout.Key("app1", "01") }
+func (r *Room) Key() table.Key { return payout.Key(r.Case.Application, "01") }
 
 // Payout is the payout as it is stored.
 func (r *Room) Payout() payout.Payout {
@@ -188,7 +206,7 @@ func (r *Room) Payout() payout.Payout {
 // Head is the application as it is stored.
 func (r *Room) Head() application.Application {
 	r.T.Helper()
-	a, err := application.Get(context.Background(), r.Store, "app1")
+	a, err := application.Get(context.Background(), r.Store, r.Case.Application)
 	if err != nil {
 		r.T.Fatal(err)
 	}
@@ -282,7 +300,7 @@ func (r *Room) Judge(end payout.State) {
 	if p.State != end {
 		r.T.Errorf("it ended %s, not %s", p.State, end)
 	}
-	kept := map[payout.State]money.Fen{payout.Paid: Amount}[end]
+	kept := map[payout.State]money.Fen{payout.Paid: r.Case.Amount}[end]
 	if r.Teller.Paid != kept {
 		r.T.Errorf("M08: the bank has paid %d, want %d", r.Teller.Paid, kept)
 	}
@@ -304,7 +322,7 @@ func (r *Room) Judge(end payout.State) {
 		}
 	}
 	for i, a := range p.Attempts {
-		if a.Reference != payout.Reference("app1", "01", i+1) {
+		if a.Reference != payout.Reference(r.Case.Application, "01", i+1) {
 			r.T.Errorf("M10: attempt %d has reference %s", i+1, a.Reference)
 		}
 		if i < len(p.Attempts)-1 && a.Evidence == "" {
@@ -316,7 +334,7 @@ func (r *Room) Judge(end payout.State) {
 		r.T.Fatal(err)
 	}
 	b := s.Balances
-	if got := b.Of(fund.Paid) + b.Of(fund.Returned); got != kept || b.Of(fund.Reserved) != 0 || b.Of(fund.Available) != Budget-kept {
+	if got := b.Of(fund.Paid) + b.Of(fund.Returned); got != kept || b.Of(fund.Reserved) != 0 || b.Of(fund.Available) != r.Case.Budget-kept {
 		r.T.Errorf("M18: the ledger says %v, the bank %d", b.Accounts, kept)
 	}
 	if err := fund.Coherent(ctx, r.Store, r.Slice()); err != nil {
@@ -342,7 +360,7 @@ func (r *Room) record(p payout.Payout, end payout.State) {
 			}
 			told[n.Kind]++
 		}
-		for _, secret := range []string{Name, Account} {
+		for _, secret := range r.Case.Secrets {
 			if bytes.Contains(item.Body, []byte(secret)) || bytes.Contains([]byte(item.Key.SK), []byte(secret)) {
 				r.T.Errorf("P01: %s shows the payee", item.Key.SK)
 			}
@@ -366,7 +384,7 @@ func (r *Room) record(p payout.Payout, end payout.State) {
 // Items is everything in the application's partition.
 func (r *Room) Items() []table.Item {
 	r.T.Helper()
-	page, err := r.Store.Query(context.Background(), table.Query{PK: application.Partition("app1")})
+	page, err := r.Store.Query(context.Background(), table.Query{PK: application.Partition(r.Case.Application)})
 	if err != nil {
 		r.T.Fatal(err)
 	}
