@@ -58,7 +58,7 @@ docs: ## make docs/api/openapi.yaml, problems.md and test/stack/testdata again, 
 	scripts/tools >/dev/null
 	go test ./test/stack -run 'Expansion|Roles' -update
 
-rules: ## make shared/policy/shipped again, after a region file changed
+rules: ## make shared/policy/shipped and shared/staff/compiled.go again, after a region file or a policy changed
 	go run ./scripts/rules
 
 tools: ## install the pinned tools only

@@ -1,7 +1,7 @@
 // Command rules reads the region files of shared/policy/data and of
 // shared/complaint/data and the inspection models of shared/inspection/model/data,
 // judges them, and writes what deployed functions carry of them into the folders
-// shipped beside them.
+// shipped beside them. It compiles the policies of shared/staff/policies.
 package main
 
 import (
@@ -18,10 +18,12 @@ import (
 	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/policy/regionfile"
+	"github.com/doudi-aid/doudi/shared/staff/compile"
 )
 
 func main() {
-	if err := errors.Join(run("shared/policy/data", "shared/policy/shipped"), models("shared/inspection/model"), complaints("shared/complaint/data", "shared/complaint/shipped/rules.json")); err != nil {
+	if err := errors.Join(run("shared/policy/data", "shared/policy/shipped"), models("shared/inspection/model"), complaints("shared/complaint/data", "shared/complaint/shipped/rules.json"),
+		policies("shared/staff/policies", "shared/staff/compiled.go")); err != nil {
 		fmt.Fprintln(os.Stderr, "rules:", err)
 		os.Exit(1)
 	}
@@ -49,6 +51,14 @@ func run(from, into string) error {
 		err = errors.Join(err, os.WriteFile(filepath.Join(into, name), raw, 0o644))
 	}
 	return err
+}
+
+func policies(from, into string) error {
+	source, err := compile.Go(os.DirFS(from))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(into, source, 0o644)
 }
 
 func models(in string) error {

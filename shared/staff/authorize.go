@@ -2,15 +2,9 @@ package staff
 
 import (
 	"cmp"
-	"embed"
-	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/cedar-policy/cedar-go"
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -253,31 +247,37 @@ type Decision struct {
 	answers  []string
 }
 
-//go:embed policies/*.cedar
-var texts embed.FS
-
-// Authorize decides by the policies in the policies folder. A forbidding policy
-// overrides any that permits; a policy that cannot be evaluated denies.
+// Authorize decides by the policies in the policies folder, as they were compiled
+// into compiled.go. A forbidding policy overrides any that permits; a policy that
+// cannot be evaluated denies.
 func Authorize(r Request) Decision {
-	set := policies()
-	ok, why := cedar.Authorize(set, entities(r), cedar.Request{
-		Principal: uid("Staff", r.Staff.ID),
-		Action:    uid("Action", string(r.Action)),
-		Resource:  resource(r),
-		Context: cedar.NewRecord(cedar.RecordMap{
-			"authority": cedar.String(cmp.Or(r.Authority, policy.Township)),
-			"earlier":   words(r.Earlier),
-		}),
-	})
-	d := Decision{Allow: bool(ok) && len(why.Errors) == 0}
-	for _, reason := range why.Reasons {
-		d.Policies = append(d.Policies, string(reason.PolicyID))
-		if answer, ok := set.Get(reason.PolicyID).Annotations()["answer"]; ok {
-			d.answers = append(d.answers, string(answer))
+	s := sceneOf(r)
+	var forbids, permits, broken []*compiledPolicy
+	for i := range compiled {
+		p := &compiled[i]
+		s.broken = false
+		switch applies := p.applies(s); {
+		case s.broken:
+			broken = append(broken, p)
+		case applies && p.forbids:
+			forbids = append(forbids, p)
+		case applies:
+			permits = append(permits, p)
 		}
 	}
-	for _, broken := range why.Errors {
-		d.Policies = append(d.Policies, string(broken.PolicyID)+"!")
+	d := Decision{Allow: len(permits) > 0 && len(forbids) == 0 && len(broken) == 0}
+	reasons := forbids
+	if len(reasons) == 0 {
+		reasons = permits
+	}
+	for _, p := range reasons {
+		d.Policies = append(d.Policies, p.id)
+		if p.answer != "" {
+			d.answers = append(d.answers, p.answer)
+		}
+	}
+	for _, p := range broken {
+		d.Policies = append(d.Policies, p.id+"!")
 	}
 	slices.Sort(d.Policies)
 	return d
@@ -316,64 +316,15 @@ func (d Decision) Err() error {
 	return ErrNotAllowed
 }
 
-// policies reads the embedded policies once. They are part of the program: one
-// that does not parse, or has no name, is a defect found by any test.
-var policies = sync.OnceValue(func() *cedar.PolicySet {
-	set := cedar.NewPolicySet()
-	files, err := fs.Glob(texts, "policies/*.cedar")
-	if err != nil {
-		panic("staff: " + err.Error())
-	}
-	for _, file := range files {
-		text, err := texts.ReadFile(file)
-		if err != nil {
-			panic("staff: " + err.Error())
-		}
-		list, err := cedar.NewPolicyListFromBytes(file, text)
-		if err != nil {
-			panic("staff: " + file + ": " + err.Error())
-		}
-		for _, p := range list {
-			id := p.Annotations()["id"]
-			if id == "" || !set.Add(cedar.PolicyID(id), p) {
-				panic(fmt.Sprintf("staff: %s: a policy without an @id of its own: %q", file, id))
-			}
-		}
-	}
-	return set
-})
-
-func uid(kind cedar.EntityType, id string) cedar.EntityUID {
-	return cedar.NewEntityUID(kind, cedar.String(id))
-}
-
-func divisions(codes []civil.DivisionCode) cedar.Set {
-	values := make([]cedar.Value, len(codes))
-	for i, c := range codes {
-		values[i] = uid("Division", string(c))
-	}
-	return cedar.NewSet(values...)
-}
-
-func words(list []string) cedar.Set {
-	values := []cedar.Value{}
-	for _, w := range list {
-		if w != "" {
-			values = append(values, cedar.String(w))
-		}
-	}
-	return cedar.NewSet(values...)
-}
-
 // resource is what r is about: the application, or the division itself.
-func resource(r Request) cedar.EntityUID {
+func resource(r Request) entity {
 	if r.Application != nil {
-		return uid("Application", r.Application.ID)
+		return entity{"Application", r.Application.ID}
 	}
 	if r.Complaint != nil {
-		return uid("Complaint", r.Complaint.ID)
+		return entity{"Complaint", r.Complaint.ID}
 	}
-	return uid("Division", string(lowest(r.Within)))
+	return divisionEntity(lowest(r.Within))
 }
 
 func lowest(within []civil.DivisionCode) civil.DivisionCode {
@@ -383,55 +334,50 @@ func lowest(within []civil.DivisionCode) civil.DivisionCode {
 	return within[0]
 }
 
-// entities is all that the policies may look at.
-func entities(r Request) cedar.EntityMap {
-	all := cedar.EntityMap{}
-	add := func(id cedar.EntityUID, attributes cedar.RecordMap, parents ...cedar.EntityUID) {
-		all[id] = cedar.Entity{UID: id, Parents: cedar.NewEntityUIDSet(parents...), Attributes: cedar.NewRecord(attributes)}
+// sceneOf is all that the policies may look at.
+func sceneOf(r Request) *scene {
+	all := &scene{action: string(r.Action), groups: groups[r.Action], principal: entity{"Staff", r.Staff.ID}, resource: resource(r),
+		context: record{"authority": string(cmp.Or(r.Authority, policy.Township)), "earlier": words(r.Earlier)},
+		records: map[entity]record{}, parents: map[entity][]entity{}}
+	add := func(id entity, attributes record, parents ...entity) {
+		all.records[id], all.parents[id] = attributes, parents
 	}
 	path := func(codes []civil.DivisionCode) {
 		for i, code := range codes {
-			attributes := cedar.RecordMap{"county": uid("Division", string(r.County))}
+			attributes := record{"county": divisionEntity(r.County)}
 			if i+1 < len(codes) {
-				add(uid("Division", string(code)), attributes, uid("Division", string(codes[i+1])))
+				add(divisionEntity(code), attributes, divisionEntity(codes[i+1]))
 			} else {
-				add(uid("Division", string(code)), attributes)
+				add(divisionEntity(code), attributes)
 			}
 		}
 	}
 	path(r.Within)
-	var parents []cedar.EntityUID
-	for _, g := range groups[r.Action] {
-		parents = append(parents, uid("Action", string(g)))
-	}
-	add(uid("Action", string(r.Action)), nil, parents...)
 
 	s := r.Staff
-	principal := cedar.RecordMap{
-		"id": cedar.String(s.ID), "person": cedar.String(s.Person), "persons": words(s.people()), "kin": words(s.Kin), "active": cedar.Boolean(s.Active),
+	principal := record{
+		"id": s.ID, "person": s.Person, "persons": words(s.people()), "kin": words(s.Kin), "active": s.Active,
 		"serves": divisions(s.Holds(r.At)), "served": divisions(s.held(r.At)),
-		"supervises": cedar.Boolean(len(s.Holds(r.At, Supervisor, Auditor)) > 0),
+		"supervises": len(s.Holds(r.At, Supervisor, Auditor)) > 0,
 	}
 	for _, role := range Roles() {
-		principal[cedar.String(role)] = divisions(s.Holds(r.At, role))
+		principal[string(role)] = divisions(s.Holds(r.At, role))
 	}
-	add(uid("Staff", s.ID), principal)
+	add(all.principal, principal)
 
 	if a := r.Application; a != nil {
 		var kin []string
 		if a.Findings != nil {
 			kin = a.Findings.Kin
 		}
-		add(uid("Application", a.ID), cedar.RecordMap{
-			"state": cedar.String(a.State), "held": cedar.Boolean(a.Held()), "people": words(a.People), "kin_staff": words(kin),
-			"county": uid("Division", string(r.County)),
-		}, uid("Division", string(lowest(r.Within))))
+		add(entity{"Application", a.ID}, record{
+			"state": string(a.State), "held": a.Held(), "people": words(a.People), "kin_staff": words(kin), "county": divisionEntity(r.County),
+		}, divisionEntity(lowest(r.Within)))
 	}
 	if c := r.Complaint; c != nil {
 		path(c.Handling)
-		place, handling := uid("Division", string(lowest(r.Within))), uid("Division", string(lowest(c.Handling)))
-		add(uid("Complaint", c.ID), cedar.RecordMap{"place": place, "handling": handling, "target": words(c.Target), "at_target": cedar.Boolean(c.AtTarget)},
-			place, handling)
+		place, handling := divisionEntity(lowest(r.Within)), divisionEntity(lowest(c.Handling))
+		add(entity{"Complaint", c.ID}, record{"place": place, "handling": handling, "target": words(c.Target), "at_target": c.AtTarget}, place, handling)
 	}
 	return all
 }
