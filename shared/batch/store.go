@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -125,11 +124,7 @@ func Commit(ctx context.Context, t table.Store, b Batch, e event.Event, more ...
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, append(writes, more...)...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }
 
 // Line is one payee of a file: whose it is and what the return file must say.

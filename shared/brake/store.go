@@ -3,7 +3,6 @@ package brake
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -99,9 +98,5 @@ func Commit(ctx context.Context, t table.Store, board Board, b Brake, e event.Ev
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, slices.Concat(writes, copies, more)...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, slices.Concat(writes, copies, more)...)
 }

@@ -342,11 +342,7 @@ func Commit(ctx context.Context, t table.Store, next Complaint, e event.Event) e
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, writes...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, writes...)
 }
 
 // Quota is how many complaints one account may file in a day.

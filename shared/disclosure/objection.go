@@ -105,7 +105,7 @@ func (o Objection) Keep(ctx context.Context, t table.Store, ev event.Event, more
 	if err != nil {
 		return err
 	}
-	return keep(ctx, t, append(writes, more...)...)
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }
 
 // GetObjection reads one objection strongly; ErrNotFound when there is none.

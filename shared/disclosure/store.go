@@ -3,7 +3,6 @@ package disclosure
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -67,15 +66,7 @@ func Commit(ctx context.Context, t table.Store, e Edition, ev event.Event, more 
 	if err != nil {
 		return err
 	}
-	return keep(ctx, t, append(writes, more...)...)
-}
-
-func keep(ctx context.Context, t table.Store, writes ...table.Write) error {
-	err := t.Transact(ctx, writes...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }
 
 // Get reads the edition of that id strongly, public or not; ErrNotFound when

@@ -3,7 +3,6 @@ package mandate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -70,11 +69,7 @@ func Commit(ctx context.Context, t table.Store, m Mandate, e event.Event, more .
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, append(writes, more...)...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }
 
 // Get reads one mandate strongly; ErrNotFound when there is none.

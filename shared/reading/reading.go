@@ -10,7 +10,6 @@ package reading
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -235,12 +234,4 @@ func seenIn(e event.Event) Seen {
 		s.Fields = append(s.Fields, Field(f))
 	}
 	return s
-}
-
-// errMoved is what a failed condition of ours means.
-func errMoved(err error) error {
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
 }

@@ -250,5 +250,5 @@ func Commit(ctx context.Context, t table.Store, r Reveal, e event.Event, more ..
 	if err != nil {
 		return err
 	}
-	return errMoved(t.Transact(ctx, append(writes, more...)...))
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }

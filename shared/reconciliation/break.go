@@ -3,7 +3,6 @@ package reconciliation
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -249,11 +248,7 @@ func Commit(ctx context.Context, t table.Store, b Break, e event.Event, more ...
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, append(writes, more...)...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }
 
 // Reasons are why a break is closed.

@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -168,11 +167,7 @@ func Commit(ctx context.Context, t table.Store, s Sample, e event.Event, more ..
 	if err != nil {
 		return err
 	}
-	err = t.Transact(ctx, append(writes, more...)...)
-	if _, moved := errors.AsType[*table.ConditionError](err); moved {
-		return ErrMovedOn.Because(err)
-	}
-	return err
+	return table.Commit(ctx, t, ErrMovedOn, append(writes, more...)...)
 }
 
 // Get reads one sample strongly; ErrNotFound when there is none.

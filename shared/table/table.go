@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/doudi-aid/doudi/shared/fault"
 )
 
 // Key names one item. PK groups items that are read together; SK orders them,
@@ -155,6 +157,16 @@ type Query struct {
 func (q Query) Prefix(p string) Query {
 	q.From, q.To = p, p+"\U0010FFFF"
 	return q
+}
+
+// Commit stores writes, all or nothing. movedOn, because of the condition that did not
+// hold, says that something was no longer as it was read: nothing is stored.
+func Commit(ctx context.Context, s Store, movedOn *fault.Error, writes ...Write) error {
+	err := s.Transact(ctx, writes...)
+	if _, moved := errors.AsType[*ConditionError](err); moved {
+		return movedOn.Because(err)
+	}
+	return err
 }
 
 // Cursor continues a Query. It is opaque and holds only keys.
