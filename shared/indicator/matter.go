@@ -1,8 +1,10 @@
 package indicator
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,10 +56,20 @@ func matterOf(e event.Event) (noun, id string, ok bool) {
 
 func decodeMatter(body []byte) (*matter, error) {
 	var m matter
-	if err := json.Unmarshal(body, &m); err != nil {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber() // amounts of events that wait must not pass through a float
+	if err := d.Decode(&m); err != nil {
 		return nil, fmt.Errorf("indicator: matter: %w", err)
 	}
 	return &m, nil
+}
+
+// clone is m for somebody who changes it. Paths and events do not change.
+func (m *matter) clone() *matter {
+	c := *m
+	c.Times, c.Fen, c.Words, c.Open, c.Seen = maps.Clone(m.Times), maps.Clone(m.Fen), maps.Clone(m.Words), maps.Clone(m.Open), maps.Clone(m.Seen)
+	c.Waiting = slices.Clone(m.Waiting)
+	return &c
 }
 
 func (m *matter) township() civil.DivisionCode {

@@ -14,7 +14,7 @@ import (
 // Generation is the version of the rules of the fold. When what is folded
 // changes its meaning it goes up by one: the log is then folded anew, from 0, in
 // partitions of its own, and the figures of before are read no more.
-const Generation = 1
+const Generation = 2
 
 // Everything is in partitions that begin with INDICATOR#<generation>#:
 //

@@ -49,7 +49,7 @@ var places = map[string]struct{ arn, leading string }{
 	"settle-queue":  {"arn:aws-cn:sqs:" + here + ":settle", ""},
 	"notify-queue":  {"arn:aws-cn:sqs:" + here + ":notify", ""},
 	"oversee-queue": {"arn:aws-cn:sqs:" + here + ":oversee", ""},
-	"figures":       {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "INDICATOR#1#FOLD"},
+	"figures":       {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "INDICATOR#2#FOLD"},
 	"relay-dead":    {"arn:aws-cn:sqs:" + here + ":relay-dead", ""},
 	"log-dead":      {"arn:aws-cn:sqs:" + here + ":log-dead", ""},
 	"secret-log":    {"arn:aws-cn:secretsmanager:" + here + ":secret:log-aaaaaa", ""},
