@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -31,6 +30,11 @@ type Folder struct {
 	Table table.Store
 	Log   evidence.Reader
 	Tree  *division.Tree
+	// Writes is how many items one transaction may change besides the position; 0
+	// for as many as every store takes. What is folded does not depend on it, and a
+	// whole log is folded anew the faster the more there are, into a table that
+	// takes them.
+	Writes int
 
 	one  sync.Mutex
 	at   position
@@ -44,6 +48,9 @@ const (
 	mostHeld     = 3000 // documents remembered between transactions
 	readers      = 16   // at once
 )
+
+// wide is how many times more one transaction may hold than every store takes.
+func (f *Folder) wide() int { return max(1, f.Writes/mostWrites) }
 
 // position is how far the log is folded. Programmes are all that were met.
 type position struct {
@@ -78,12 +85,18 @@ func readPosition(ctx context.Context, t table.Store) (position, error) {
 
 // doc is one stored item while it is folded into.
 type doc struct {
+	key      table.Key
 	version  int64 // stored; 0 when it is not there yet
 	cell     *cell
 	standing *standing
 	body     []byte
-	places   []table.Place
-	changed  bool
+	// later makes body of what it was moved to last; nil when body is that. What is
+	// moved many times in one transaction is encoded once.
+	later  func() ([]byte, error)
+	matter *matter // that body, or what later encodes, says; nil when nobody has read it
+	places []table.Place
+	load   *load // the transaction that it is in
+	weight int   // in it
 }
 
 // Fold folds everything that the log has and answers how many entries it folded
@@ -103,7 +116,7 @@ func (f *Folder) fold(ctx context.Context) (folded int, err error) {
 		return 0, err
 	}
 	for ctx.Err() == nil {
-		entries, err := f.Log.Read(ctx, f.at.Next, batchEntries)
+		entries, err := f.Log.Read(ctx, f.at.Next, batchEntries*f.wide())
 		if err != nil || len(entries) == 0 && f.at.Rest == nil {
 			return folded, err
 		}
@@ -153,23 +166,13 @@ func (f *Folder) moved(ctx context.Context) (bool, error) {
 
 // commit folds as many of entries as fit into one transaction, at least one.
 func (f *Folder) commit(ctx context.Context, entries []evidence.Entry) (n int, err error) {
-	if len(f.held) > mostHeld {
+	if len(f.held) > mostHeld*f.wide() {
 		f.held = map[table.Key]*doc{}
 	}
 	next := position{Next: f.at.Next, Programmes: f.at.Programmes, version: f.at.version + 1}
-	keys := map[table.Key]bool{}
+	hold := &load{writes: mostWrites * f.wide(), bytes: mostBytes * f.wide()}
 	if err := f.prefetch(ctx, entries); err != nil {
 		return 0, err
-	}
-	fits := func(s *step) bool {
-		added := 0
-		for _, m := range s.moves {
-			if !keys[m.key] {
-				keys[m.key] = true
-				added++
-			}
-		}
-		return len(keys) <= mostWrites && f.bytes(keys) <= mostBytes || len(keys) == added
 	}
 	for f.at.Rest != nil || n < len(entries) {
 		var s *step
@@ -184,13 +187,15 @@ func (f *Folder) commit(ctx context.Context, entries []evidence.Entry) (n int, e
 		if err != nil {
 			return 0, fmt.Errorf("indicator: entry %d: %w", next.Next, err)
 		}
-		before := maps.Clone(keys)
-		if s != nil && !fits(s) {
-			keys = before
-			break
-		}
 		if s != nil {
-			if err := f.apply(ctx, s.moves); err != nil {
+			docs, err := f.docs(ctx, s.moves)
+			if err != nil {
+				return 0, fmt.Errorf("indicator: entry %d: %w", next.Next, err)
+			}
+			if !hold.takes(docs) {
+				break
+			}
+			if err := hold.take(docs, s.moves); err != nil {
 				return 0, fmt.Errorf("indicator: entry %d: %w", next.Next, err)
 			}
 			if p := s.m.Programme; p != "" && !slices.Contains(next.Programmes, p) {
@@ -208,36 +213,71 @@ func (f *Folder) commit(ctx context.Context, entries []evidence.Entry) (n int, e
 			break
 		}
 	}
-	writes, err := f.writes(next, keys)
+	writes, err := hold.list(next)
 	if err != nil {
 		return 0, err
 	}
 	if err := f.Table.Transact(ctx, writes...); err != nil {
 		return 0, err
 	}
-	for k := range keys {
-		f.held[k].version++
-		f.held[k].changed = false
+	for _, d := range hold.docs {
+		d.version++
+		d.load = nil
 	}
 	f.at = next
 	return n, nil
 }
 
-// bytes is about how much the documents at keys weigh.
-func (f *Folder) bytes(keys map[table.Key]bool) int {
-	sum := 0
-	for k := range keys {
-		d, ok := f.held[k]
-		if !ok {
-			d = &doc{} // not read yet: it is new, or small
+// load is what one transaction holds so far, and how much it may.
+type load struct {
+	writes, bytes int
+	docs          []*doc
+	sum           int // of what they weigh
+}
+
+// takes reports whether moves of docs fit in too. An empty load takes anything:
+// what one event moves always fits into a transaction.
+func (l *load) takes(docs []*doc) bool {
+	added, sum := 0, l.sum
+	for i, d := range docs {
+		if d.load != l && !slices.Contains(docs[:i], d) {
+			added++
+			sum += d.weighs()
 		}
-		sum += len(d.body) + 300
-		if d.cell != nil {
-			sum += 2000 + 4000*len(d.cell.Spreads)
+	}
+	return len(l.docs) == 0 || len(l.docs)+added <= l.writes && sum <= l.bytes
+}
+
+// take makes moves, each of its doc.
+func (l *load) take(docs []*doc, moves []move) error {
+	for i, d := range docs {
+		if err := d.make(moves[i]); err != nil {
+			return err
 		}
-		if d.standing != nil {
-			sum += 8 * len(d.standing.times)
+	}
+	for _, d := range docs {
+		if d.load != l {
+			d.load, d.weight = l, 0
+			l.docs = append(l.docs, d)
 		}
+		now := d.weighs()
+		l.sum += now - d.weight
+		d.weight = now
+	}
+	return nil
+}
+
+// weighs is about how many bytes d is.
+func (d *doc) weighs() int {
+	sum := len(d.body) + 300
+	if d.later != nil {
+		sum += 1000
+	}
+	if d.cell != nil {
+		sum += 2000 + 4000*len(d.cell.Spreads)
+	}
+	if d.standing != nil {
+		sum += 8 * len(d.standing.times)
 	}
 	return sum
 }
@@ -246,7 +286,7 @@ func (f *Folder) bytes(keys map[table.Key]bool) int {
 // for each.
 func (f *Folder) prefetch(ctx context.Context, entries []evidence.Entry) error {
 	var keys []table.Key
-	for _, e := range entries[:min(len(entries), mostWrites)] {
+	for _, e := range entries[:min(len(entries), mostWrites*f.wide())] {
 		if noun, id, ok := matterOf(e.Event); ok {
 			keys = append(keys, matterKey(noun, id))
 		}
@@ -276,7 +316,7 @@ func (f *Folder) fetch(ctx context.Context, keys []table.Key) error {
 		return err
 	}
 	for i, k := range missing {
-		f.held[k] = &doc{version: items[i].Version, body: items[i].Body, places: items[i].Places}
+		f.held[k] = &doc{key: k, version: items[i].Version, body: items[i].Body, places: items[i].Places}
 	}
 	return nil
 }
@@ -305,12 +345,20 @@ func (f *Folder) drain(ctx context.Context, r rest, index uint64) (*step, error)
 	return f.turns(ctx, m, index)
 }
 
+// matter is what the fold knows of one, for the caller to change.
 func (f *Folder) matter(ctx context.Context, noun, id string) (*matter, error) {
-	body, err := f.read(ctx, matterKey(noun, id))
-	if err != nil || body == nil {
-		return &matter{Noun: noun, ID: id}, err
+	key := matterKey(noun, id)
+	if err := f.fetch(ctx, []table.Key{key}); err != nil {
+		return nil, err
 	}
-	return decodeMatter(body)
+	d := f.held[key]
+	switch {
+	case d.matter != nil:
+		return d.matter.clone(), nil
+	case d.version == 0:
+		return &matter{Noun: noun, ID: id}, nil
+	}
+	return decodeMatter(d.body)
 }
 
 // turns lets every event of m act whose turn it is, until the step is full.
@@ -327,7 +375,7 @@ func (f *Folder) turns(ctx context.Context, m *matter, index uint64) (*step, err
 		}
 		s.more = s.full() && m.ready()
 	}
-	s.moves = append(s.moves, move{key: matterKey(m.Noun, m.ID), body: func() ([]byte, error) { return json.Marshal(m) }, places: m.places()})
+	s.moves = append(s.moves, move{key: matterKey(m.Noun, m.ID), matter: m, body: func() ([]byte, error) { return json.Marshal(m) }, places: m.places()})
 	return s, nil
 }
 
@@ -385,28 +433,37 @@ func (f *Folder) read(ctx context.Context, key table.Key) ([]byte, error) {
 	if err := f.fetch(ctx, []table.Key{key}); err != nil {
 		return nil, err
 	}
-	return f.held[key].body, nil
+	return f.held[key].encoded()
 }
 
-// apply makes moves on the held documents.
-func (f *Folder) apply(ctx context.Context, moves []move) error {
+// docs are what moves are made of, one for each.
+func (f *Folder) docs(ctx context.Context, moves []move) ([]*doc, error) {
 	keys := make([]table.Key, len(moves))
 	for i, m := range moves {
 		keys[i] = m.key
 	}
 	if err := f.fetch(ctx, keys); err != nil {
-		return err
+		return nil, err
 	}
-	for _, m := range moves {
-		if err := f.held[m.key].make(m); err != nil {
-			return err
+	docs := make([]*doc, len(moves))
+	for i, k := range keys {
+		docs[i] = f.held[k]
+	}
+	return docs, nil
+}
+
+// encoded is d's body.
+func (d *doc) encoded() (_ []byte, err error) {
+	if d.later != nil {
+		if d.body, err = d.later(); err != nil {
+			return nil, err
 		}
+		d.later = nil
 	}
-	return nil
+	return d.body, nil
 }
 
 func (d *doc) make(m move) (err error) {
-	d.changed = true
 	switch {
 	case m.cell != nil:
 		if d.cell == nil {
@@ -431,31 +488,30 @@ func (d *doc) make(m move) (err error) {
 		}
 		return m.standing(d.standing)
 	}
-	d.body, err = m.body()
-	d.places = m.places
-	return err
+	d.body, d.later, d.matter, d.places = nil, m.body, m.matter, m.places
+	return nil
 }
 
-// writes is the whole transaction: the position first, then everything that changed.
-func (f *Folder) writes(next position, keys map[table.Key]bool) ([]table.Write, error) {
+// list is the whole transaction: the position first, then everything that changed.
+func (l *load) list(next position) ([]table.Write, error) {
 	body, err := json.Marshal(next)
 	if err != nil {
 		return nil, fmt.Errorf("indicator: position: %w", err)
 	}
 	writes := []table.Write{table.Step(table.Item{Key: positionKey(), Version: next.version, Body: body})}
-	for k := range keys {
-		d := f.held[k]
-		body := d.body
+	for _, d := range l.docs {
 		switch {
 		case d.cell != nil:
 			body, err = d.cell.encode()
 		case d.standing != nil:
 			body, err = d.standing.encode()
+		default:
+			body, err = d.encoded()
 		}
 		if err != nil {
 			return nil, err
 		}
-		writes = append(writes, table.Step(table.Item{Key: k, Version: d.version + 1, Body: body, Places: d.places}))
+		writes = append(writes, table.Step(table.Item{Key: d.key, Version: d.version + 1, Body: body, Places: d.places}))
 	}
 	return writes, nil
 }

@@ -115,28 +115,81 @@ func TestIncrementalIsRebuild(t *testing.T) {
 		}
 		rebuilt, other := recording()
 		defer func() { _ = other.Close() }()
-		d.store = rebuilt
-		d.fold()
+		// Anew in one go, in transactions of any size.
+		whole.entries = slices.Clone(whole.entries)
+		anew := &Folder{Table: rebuilt, Log: &whole, Tree: division.Shipped(), Writes: rapid.SampledFrom([]int{0, 200, 20_000}).Draw(r, "writes")}
+		if _, err := anew.Fold(t.Context()); err != nil {
+			r.Fatal(err)
+		}
 		if !maps.Equal(grown.last, rebuilt.last) {
 			r.Fatalf("grown\n%v\nrebuilt\n%v", grown.last, rebuilt.last)
 		}
 	})
 }
 
+// TestWideTransactions holds that a fold with wide transactions makes, item by
+// item, what one makes that fits into every store; and that it does use them.
+func TestWideTransactions(t *testing.T) {
+	t.Parallel()
+	d := plant(t)
+	d.lives(60, 5)
+	var made []map[table.Key]string
+	for _, writes := range []int{0, 5_000} {
+		store, under := recording()
+		defer func() { _ = under.Close() }()
+		f := &Folder{Table: store, Log: &d.log, Tree: division.Shipped(), Writes: writes}
+		if n, err := f.Fold(t.Context()); err != nil || n != len(d.entries) {
+			t.Fatal(n, err)
+		}
+		if fits := store.widest <= table.MaxWrites; fits != (writes == 0) {
+			t.Errorf("with %d writes the widest transaction has %d", writes, store.widest)
+		}
+		made = append(made, store.last)
+	}
+	if len(made[0]) < 300 || !maps.Equal(made[0], made[1]) {
+		t.Errorf("%d and %d items differ", len(made[0]), len(made[1]))
+	}
+}
+
+// TestWhatWaitsKeepsItsAmount holds an approval back until its proposal is there,
+// across folds that remember nothing of each other.
+func TestWhatWaitsKeepsItsAmount(t *testing.T) {
+	t.Parallel()
+	d := plant(t)
+	d.file(d.now).accept(nil).after(time.Hour).propose("clerk-1", 480000).after(time.Hour).approve("approver-1", 480000)
+	entries := d.entries
+	entries[1].Event, entries[2].Event = entries[2].Event, entries[1].Event
+	for n := range entries {
+		d.entries = entries[:n+1]
+		d.fold()
+	}
+	if c := d.found(Search{Indicator: Decided}); len(c) != 1 || c[0].AmountFen != 480000 {
+		t.Errorf("decided %+v", c)
+	}
+	if f := d.figure(NearCeiling); f.Count != 1 {
+		t.Errorf("near the ceiling %+v", f)
+	}
+}
+
 // recorder remembers the last body and places of every item.
 type recorder struct {
 	table.Store
-	last map[table.Key]string
+	last   map[table.Key]string
+	widest int // transaction
 }
 
 func recording() (*recorder, *embedded.Store) {
 	store := embedded.Memory()
-	return &recorder{store, map[table.Key]string{}}, store
+	return &recorder{Store: store, last: map[table.Key]string{}}, store
 }
 
+// Transact takes a transaction of any size, in parts.
 func (m *recorder) Transact(ctx context.Context, writes ...table.Write) error {
-	if err := m.Store.Transact(ctx, writes...); err != nil {
-		return err
+	m.widest = max(m.widest, len(writes))
+	for part := range slices.Chunk(writes, table.MaxWrites) {
+		if err := m.Store.Transact(ctx, part...); err != nil {
+			return err
+		}
 	}
 	for _, w := range writes {
 		var item table.Item

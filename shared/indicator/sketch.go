@@ -2,7 +2,6 @@ package indicator
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -29,6 +28,9 @@ type spread struct {
 	raw  []byte // encoded; nil when it has moved on
 	list []bucket
 	read bool // list is what raw says
+	// sums are the times in each bucket while spreads are merged into this one: a
+	// report adds hundreds of them up, and only what they come to is put in a list.
+	sums []int64
 }
 
 // bucket is how many times are in one bucket, by its place in the histogram.
@@ -49,9 +51,20 @@ var bounds = sync.OnceValue(func() []int64 {
 	return last
 })
 
-// opened is s read from its bytes.
-func (s *spread) opened() error {
-	if s.read {
+// each hands over what is in s, bucket by bucket.
+func (s *spread) each(do func(bucket)) error {
+	switch {
+	case s.sums != nil:
+		for at, n := range s.sums {
+			if n != 0 {
+				do(bucket{at, n})
+			}
+		}
+		return nil
+	case s.read:
+		for _, b := range s.list {
+			do(b)
+		}
 		return nil
 	}
 	at := -1
@@ -62,10 +75,22 @@ func (s *spread) opened() error {
 			return errSketch
 		}
 		at += 1 + int(gap)
-		s.list = append(s.list, bucket{at, int64(count)})
+		do(bucket{at, int64(count)})
 		raw = raw[n+m:]
 	}
-	s.read = true
+	return nil
+}
+
+// opened makes s's list, of its bytes or of what was merged into it.
+func (s *spread) opened() error {
+	if s.read {
+		return nil
+	}
+	list := make([]bucket, 0, len(s.raw)/2) // a bucket is at least two bytes
+	if err := s.each(func(b bucket) { list = append(list, b) }); err != nil {
+		return err
+	}
+	s.list, s.sums, s.read = list, nil, true
 	return nil
 }
 
@@ -88,30 +113,27 @@ func (s *spread) add(d time.Duration) error {
 
 // merge puts all of o in.
 func (s *spread) merge(o *spread) error {
-	if err := errors.Join(s.opened(), o.opened()); err != nil {
-		return err
+	if s.sums == nil && !s.read && len(s.raw) == 0 && o.sums == nil && !o.read {
+		s.raw = o.raw // nobody writes into bytes
+		return nil
 	}
-	all := make([]bucket, 0, len(s.list)+len(o.list))
-	a, b := s.list, o.list
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0].at < b[0].at:
-			all, a = append(all, a[0]), a[1:]
-		case a[0].at > b[0].at:
-			all, b = append(all, b[0]), b[1:]
-		default:
-			all = append(all, bucket{a[0].at, a[0].n + b[0].n})
-			a, b = a[1:], b[1:]
+	if s.sums == nil {
+		sums := make([]int64, len(bounds()))
+		if err := s.each(func(b bucket) { sums[b.at] += b.n }); err != nil {
+			return err
 		}
+		*s = spread{sums: sums}
 	}
-	s.raw, s.list = nil, append(append(all, a...), b...)
-	return nil
+	return o.each(func(b bucket) { s.sums[b.at] += b.n })
 }
 
 // bytes is s encoded: for each bucket that holds something two unsigned varints,
 // how many empty ones come before it and how many times are in it. The same
 // contents are the same bytes.
 func (s *spread) bytes() []byte {
+	if s.sums != nil {
+		_ = s.opened() // sums are readable
+	}
 	if s.raw != nil || !s.read {
 		return s.raw
 	}

@@ -40,6 +40,9 @@ const mostOfOne = 40
 
 // full reports whether the step moves as much as one should.
 func (s *step) full() bool {
+	if len(s.moves) <= mostOfOne {
+		return false
+	}
 	keys := map[table.Key]bool{}
 	for _, m := range s.moves {
 		keys[m.key] = true
@@ -54,6 +57,7 @@ type move struct {
 	cell     func(*cell) error
 	standing func(*standing) error
 	body     func() ([]byte, error)
+	matter   *matter          // that body encodes, when it is one
 	fresh    func() *standing // what a standing list is before the first move
 	places   []table.Place
 }
