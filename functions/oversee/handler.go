@@ -67,17 +67,22 @@ const Budget = 40 * time.Second
 
 // Fold folds all that the log has, whatever the message says: a message is only a
 // reason to look. Messages may be lost, for another comes every minute; two may
-// be handled at once, for a fold that was overtaken writes nothing.
+// be handled at once, for a fold that was overtaken writes nothing. A message whose
+// time is over has done what it could, and what is left is folded by the next: that
+// is no failure.
 func Fold(d Deps) queue.Handler {
 	return func(ctx context.Context, _ queue.Message) error {
 		within, done := context.WithTimeout(ctx, Budget)
 		defer done()
 		n, err := d.Folder.Fold(within)
 		d.Metrics.Count("indicator_folded", int64(n))
-		if err != nil {
-			return err
+		if err == nil {
+			err = d.behind(ctx)
 		}
-		return d.behind(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
 	}
 }
 

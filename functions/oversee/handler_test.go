@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -414,5 +415,71 @@ func TestBusyStore(t *testing.T) {
 	}
 	if err := oversee.Fold(deps)(t.Context(), queue.Message{}); err == nil {
 		t.Error("a log that cannot be read was folded")
+	}
+}
+
+// lastTouch ends a context before the nth touch of the store.
+type lastTouch struct {
+	table.Store
+	left atomic.Int64
+	end  func()
+}
+
+func (s *lastTouch) touch() {
+	if s.left.Add(-1) == 0 {
+		s.end()
+	}
+}
+
+func (s *lastTouch) Get(ctx context.Context, key table.Key) (table.Item, bool, error) {
+	s.touch()
+	return s.Store.Get(ctx, key)
+}
+
+func (s *lastTouch) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	s.touch()
+	return s.Store.Query(ctx, q)
+}
+
+func (s *lastTouch) Transact(ctx context.Context, writes ...table.Write) error {
+	s.touch()
+	return s.Store.Transact(ctx, writes...)
+}
+
+// TestStoppedFold stops a fold before each touch of the store, as a system does
+// that is shut down: that is no failure of the message, and the next one folds
+// what is left.
+func TestStoppedFold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	c := d.Apply(d.Person()).ID
+	page, err := d.Store.Query(t.Context(), table.Query{PK: application.Partition(c)}.Prefix(event.Prefix))
+	if err == nil {
+		_, err = d.log.Sequence(t.Context(), page.Items...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; ; n++ {
+		ctx, end := context.WithCancel(t.Context())
+		store := &lastTouch{Store: d.Store, end: end}
+		store.left.Store(int64(n))
+		fold := oversee.Fold(oversee.Deps{Table: store, Tree: d.Tree, Now: d.Now, Metrics: telemetry.Discard,
+			Folder: &indicator.Folder{Table: store, Tree: d.Tree, Log: evidence.New(store, nil, rand.Reader, d.Now)}})
+		err := fold(ctx, queue.Message{})
+		stopped := ctx.Err() != nil
+		end()
+		if err != nil {
+			t.Fatalf("stopped before touch %d: %v", n, err)
+		}
+		if !stopped {
+			if n < 5 {
+				t.Errorf("only %d touches", n)
+			}
+			break
+		}
+	}
+	if f := pick(d.ask(supervisor, city).Figures, indicator.Applications); f.Count != 1 {
+		t.Errorf("applications %+v", f)
 	}
 }

@@ -389,6 +389,7 @@ func (f *Folder) step(s *step) error {
 		s.m.Day = s.today()
 		s.m.Path = f.path(civil.DivisionCode(where), dayOf(s.At))
 		s.m.Programme = f.programme(s.m.Noun, s.Facts)
+		s.cells = nil
 	}
 	for _, r := range rules {
 		if r.noun == s.Noun && (r.kind == "" || r.kind == s.Kind) {

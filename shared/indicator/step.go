@@ -28,7 +28,8 @@ type step struct {
 	event.Event
 	m     *matter // a clone; stored with the step
 	read  func(context.Context, table.Key) ([]byte, error)
-	seen  map[table.Key]any // what remember read or changed in this step
+	seen  map[table.Key]any      // what remember read or changed in this step
+	cells map[string][]table.Key // by day: those of the case's divisions, for that day and its month
 	moves []move
 	marks int
 	more  bool // events of the matter wait whose turn it is, and did not fit
@@ -71,10 +72,19 @@ func day(t time.Time) string { return dayOf(t).String() }
 func (s *step) today() string { return day(s.At) }
 
 func (s *step) inCells(on string, do func(*cell) error) {
-	for _, d := range s.m.Path {
-		for _, sk := range []string{daySK(on), monthSK(on)} {
-			s.moves = append(s.moves, move{key: table.Key{PK: cellPK(d, s.m.Programme), SK: sk}, cell: do})
+	keys, there := s.cells[on]
+	if !there {
+		for _, d := range s.m.Path {
+			pk := cellPK(d, s.m.Programme)
+			keys = append(keys, table.Key{PK: pk, SK: daySK(on)}, table.Key{PK: pk, SK: monthSK(on)})
 		}
+		if s.cells == nil {
+			s.cells = map[string][]table.Key{}
+		}
+		s.cells[on] = keys
+	}
+	for _, k := range keys {
+		s.moves = append(s.moves, move{key: k, cell: do})
 	}
 }
 
