@@ -20,6 +20,7 @@ import (
 	. "github.com/doudi-aid/doudi/shared/reconciliation/reconciliationtest"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 var sweeper = event.Actor{Kind: event.System, ID: "sweep"}
@@ -199,6 +200,44 @@ func TestARoundIsBounded(t *testing.T) {
 	}}
 	if found, err := round(h, store, 60).Run(t.Context()); err != nil || len(found.Flaws) == 0 || found.Flaws[0].Row != fresh {
 		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// counting counts the items that are read of the due index.
+type counting struct {
+	table.Store
+	due int
+}
+
+func (c *counting) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	page, err := c.Store.Query(ctx, q)
+	if q.Index == table.ByDue {
+		c.due += len(page.Items)
+	}
+	return page, err
+}
+
+// TestARunDoesNotReadAllThatIsOwed has very much that is owed in months: what is owed
+// soonest is looked at all the same, and the rest is not read.
+func TestARunDoesNotReadAllThatIsOwed(t *testing.T) {
+	t.Parallel()
+	h := books(t)
+	const later = 9_000
+	for n := 0; n < later; n += table.MaxWrites {
+		var writes []table.Write
+		for i := range table.MaxWrites {
+			key := table.Key{PK: fmt.Sprintf("COMPLAINT#%05d", n+i), SK: "HEAD"}
+			writes = append(writes, table.Put{Item: table.Item{Key: key, Version: 1, Body: []byte("{}"),
+				Places: []table.Place{work.Due(key, h.Now().AddDate(0, 6, 0), work.Clock)}}})
+		}
+		if err := h.Store.Transact(t.Context(), writes...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := &counting{Store: h.Store}
+	found, err := round(h, store, 100).Run(t.Context())
+	if err != nil || found.Cases < 3 || store.due > work.Shards*table.MaxPage {
+		t.Errorf("%+v, %v; read %d of %d", found, err, store.due, later)
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 )
 
 // A Round is how ours is held against ours without looking at everything at once.
-// One run looks first at whatever may just have moved: every payout and application
-// that owes something, what was booked today and yesterday, and every slice whose
+// One run looks first at whatever may just have moved: the payouts and applications
+// that owe something soonest, what was booked today and yesterday, and every slice whose
 // balances are not as they were. Then it goes on where the last run stopped, slice
 // after slice with the cases it pays for, division after division with the cases
 // that are open, until Budget is used up. So a hand in a row that money just moved
@@ -124,14 +124,19 @@ const caseItems = 25
 func (r *run) moved(ctx context.Context) error {
 	var ids []string
 	for shard := range work.Shards {
-		err := table.Each(ctx, r.Table, table.Query{Index: table.ByDue, PK: work.Shard(shard)}, func(item table.Item) error {
+		read := 0
+		for item, err := range table.All(ctx, r.Table, table.Query{Index: table.ByDue, PK: work.Shard(shard)}) {
+			if err != nil {
+				return err
+			}
 			if payout.Is(item.Key) || application.Is(item.Key) {
 				ids = append(ids, caseOf(item.Key))
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			// What is owed in months, such as the second look at every complaint that
+			// was closed, stands at the end, and there is no end of it.
+			if read++; read >= max(r.Budget/work.Shards, table.MaxPage) {
+				break
+			}
 		}
 	}
 	for _, rail := range r.Rails {
