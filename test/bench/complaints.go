@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/shared/complaint"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
-	"github.com/doudi-aid/doudi/shared/work"
 	"github.com/doudi-aid/doudi/test/caller"
 	"github.com/doudi-aid/doudi/test/stage"
 )
@@ -46,7 +44,7 @@ func complaints(ctx context.Context, o options) error {
 				return err
 			}
 		}
-		measure(ctx, clients, 2*time.Second+time.Duration(stored/20_000)*time.Second, life) // warm, and compacted
+		measure(ctx, clients, warming, life)
 		r := measure(ctx, clients, o.lasting, life)
 		fmt.Printf("| %9d stored | %d clients | %s |\n", stored, clients, r)
 		if before.perSecond > 0 {
@@ -100,27 +98,8 @@ func fill(ctx context.Context, s *stage.Stage, id string, n int) error {
 	if err != nil {
 		return err
 	}
-	return s.Spread(ctx, 0, int64(n), len(page.Items), func(i int64) []table.Write { return complaintCopy(page.Items, i) },
-		func(done int) { progress("storing complaints", done, n) })
-}
-
-// complaintCopy is the items of one complaint under the key of the ith copy, none
-// of which owes anything soon.
-func complaintCopy(items []table.Item, i int64) []table.Write {
-	var writes []table.Write
-	for _, it := range items {
-		c := it.Clone()
-		c.Key.PK = complaint.Partition(ident.Derive("bench complaint", fmt.Sprint(i)))
-		c.Version = 1
-		for j, p := range c.Places {
-			switch p.Index {
-			case table.ByOwner:
-				c.Places[j].PK = complaint.OwnerList(ident.Derive("bench owner", fmt.Sprint(i/5)))
-			case table.ByDue:
-				c.Places[j] = work.Due(c.Key, time.Date(2099, 1, 1, 0, 0, int(i%86400), 0, time.UTC), work.Clock)
-			}
-		}
-		writes = append(writes, table.Put{Item: c})
+	copied := func(id string, i int64) []table.Write {
+		return stage.Copied(page.Items, complaint.Partition(""), id, i, complaint.OwnerList(ident.Derive("bench owner", fmt.Sprint(i/5))))
 	}
-	return writes
+	return s.Spread(ctx, 0, int64(n), len(page.Items), copied, func(done int) { progress("storing complaints", done, n) })
 }

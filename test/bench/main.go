@@ -39,6 +39,7 @@ func parts() []part {
 		{"models", "an approval with every inspection model against one with none", inspections},
 		{"starts", "size and start of each shipped function against a bare handler over DynamoDB", starts},
 		{"indicators", "folding a city's year into figures, and its report", figures},
+		{"fresh", "from an event to the report in which it shows", freshness},
 		{"up", "memory at rest and time from start to ready", ups},
 	}
 }

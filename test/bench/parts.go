@@ -15,6 +15,9 @@ import (
 	"github.com/doudi-aid/doudi/test/stage"
 )
 
+// warming is how long what is measured goes on before it is.
+const warming = 5 * time.Second
+
 // lifecycles measures whole cases twice in one run: with a thousand
 // applications stored, and with options.stored.
 func lifecycles(ctx context.Context, o options) error {
@@ -29,9 +32,7 @@ func lifecycles(ctx context.Context, o options) error {
 		if err := s.Fill(ctx, stored, storing); err != nil {
 			return err
 		}
-		// Warm, and after a bulk load long enough for the store to have compacted
-		// most of what was loaded: nobody files a million applications in a minute.
-		measure(ctx, clients, 2*time.Second+time.Duration(stored/20_000)*time.Second, s.One)
+		measure(ctx, clients, warming, s.One)
 		r := measure(ctx, clients, o.lasting, s.One)
 		fmt.Printf("| %9d stored | %d clients | %s |\n", stored, clients, r)
 		if before.perSecond > 0 {
@@ -82,7 +83,7 @@ func applies(ctx context.Context, o options) error {
 	var n atomic.Int64
 	bare := func(ctx context.Context) error {
 		i := n.Add(1)
-		writes := stage.Copies(items, i)
+		writes := stage.Copies(items, ident.Derive("bench copy", fmt.Sprint(i)), i*stage.OpenOf) // open, as what is posted
 		// The marker of the open case and the account's count of the day are
 		// written too, in partitions of their own.
 		for _, other := range []struct {

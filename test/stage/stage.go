@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,8 +28,9 @@ type Stage struct {
 	Consent         string        // SHA-256 of the authorisation
 	Clerk, Approver caller.Caller
 
-	next   atomic.Int64 // the next person
-	loaded int64        // copies stored so far
+	options local.Options
+	next    atomic.Int64 // the next person
+	loaded  int64        // copies stored so far
 }
 
 // Open starts one in a directory; "" keeps nothing.
@@ -37,23 +39,36 @@ func Open(ctx context.Context, dir string, change func(*local.Options)) (*Stage,
 		ForgetfulWorld: true, BankRate: 1_000_000, PayDelay: time.Millisecond, AsyncDelay: time.Millisecond, SweepEvery: time.Minute,
 		Limits: httpapi.Limits{PerSecond: 1e9, Burst: 1e9}, Log: os.Stderr, Level: slog.LevelWarn, FundFen: 90_000_000_00}
 	change(&o)
-	s, err := local.Start(ctx, o)
-	if err != nil {
+	st := &Stage{options: o, Caller: caller.Caller{HTTP: &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 256}}}}
+	if err := st.start(ctx); err != nil {
 		return nil, err
-	}
-	st := &Stage{System: s}
-	st.Caller = caller.Caller{Base: s.URL, HTTP: &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 256}}}
-	if st.Consent, err = st.Caller.ConsentText(ctx); err == nil {
-		st.Clerk, err = st.Caller.SignIn(ctx, "/v1/staff/sessions", "staff:clerk-1", "320400")
-	}
-	if err == nil {
-		st.Approver, err = st.Caller.SignIn(ctx, "/v1/staff/sessions", "staff:approver-1", "320400")
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
 	}
 	return st, nil
 }
+
+// start starts the system and signs its staff in.
+func (s *Stage) start(ctx context.Context) (err error) {
+	if s.System, err = local.Start(ctx, s.options); err != nil {
+		return err
+	}
+	// It comes back where it was, so that whoever has a session goes on.
+	s.options.Listen = strings.TrimPrefix(s.URL, "http://")
+	s.Caller.HTTP.CloseIdleConnections()
+	s.Caller.Base = s.URL
+	if s.Consent, err = s.Caller.ConsentText(ctx); err == nil {
+		s.Clerk, err = s.Caller.SignIn(ctx, "/v1/staff/sessions", "staff:clerk-1", "320400")
+	}
+	if err == nil {
+		s.Approver, err = s.Caller.SignIn(ctx, "/v1/staff/sessions", "staff:approver-1", "320400")
+	}
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return nil
+}
+
+// Close ends the system that runs now.
+func (s *Stage) Close() error { return s.System.Close() }
 
 // Next is the number of a person whom nobody has been yet.
 func (s *Stage) Next() int { return int(s.next.Add(1)) }
