@@ -7,6 +7,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/firstaid"
 	"github.com/doudi-aid/doudi/shared/fund"
@@ -43,8 +44,9 @@ type ApprovedOut struct {
 // moment and is a condition of one transaction: that the application, its people,
 // its payee and its holds are as they were read; that the approver is still in
 // office, here, and still declares the same kin; that nobody had the award of
-// this year; that the account is nobody else's; that the money is there. If we
-// die before it, nothing happened; after it, the payout stands in the due index.
+// this year; that the account is nobody else's; that the money is there; that what
+// had to be posted was, and nobody objects to it. If we die before it, nothing
+// happened; after it, the payout stands in the due index.
 func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi.Reply[ApprovedOut], error) {
 	second := func(_ context.Context, a application.Application, r *staff.Request) error {
 		if a.Proposal != nil {
@@ -64,6 +66,10 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 			return none, err
 		}
 		if err := still(c, *p); err != nil {
+			return none, err
+		}
+		posted, err := disclosure.Passed(ctx, d.Table, k.app, k.at)
+		if err != nil {
 			return none, err
 		}
 		found, err := d.office().Inspect(ctx, c, k.actor(), inspector, k.at)
@@ -92,7 +98,7 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 		e.Rules, e.Reason = p.Rules, g.Award.Exception
 		out := ApprovedOut{noted(next), g.Award.ID, g.Award.AmountFen, p.Rail, g.Award.Article, deadline(next.Deadline, k.at),
 			found.Holds(), d.findingsOut(found.Found)}
-		return application.Step[ApprovedOut]{Next: next, Event: found.Tell(e), Also: append(g.Writes, also...), Out: out,
+		return application.Step[ApprovedOut]{Next: next, Event: found.Tell(e), Also: slices.Concat(g.Writes, also, posted), Out: out,
 			Lost: func(failed *table.ConditionError) error { return broke(payout.Refusal(failed, g.Award, k.at)) }}, nil
 	})
 	if errors.Is(err, award.ErrPayeeTaken) {

@@ -2,11 +2,13 @@ package decide
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/firstaid"
@@ -14,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // Proposing is a proposal of first-step aid. What is left out is as drafted.
@@ -45,6 +48,10 @@ type ProposedOut struct {
 	Exception       []string      `json:"exception"`
 	Rules           string        `json:"rules"`
 	Trace           []policy.Step `json:"trace"`
+	// PostingDays is for how long it is posted (公示) before anybody may approve, and
+	// Next what that means, in words; 0 and empty where it need not be.
+	PostingDays int    `json:"posting_days,omitempty"`
+	Next        string `json:"next,omitempty"`
 }
 
 func (d Deps) office() firstaid.Office {
@@ -89,13 +96,27 @@ func propose(ctx context.Context, d Deps, call httpapi.Call[Proposing]) (httpapi
 		}
 		p := application.Proposal{By: k.actor(), At: k.at, AmountFen: o.AmountFen, Persons: o.Persons, Months: o.Months,
 			Rail: in.Rail, Authority: authority(o, lifted), Payee: k.app.Payee, Exception: lifted, Rules: o.Rules}
+		rule, posted := c.Rules.Posting(o)
+		if posted {
+			p.Posting = disclosure.PostingID(k.app.ID, k.app.Version+1)
+		}
 		next, err := k.app.Propose(p)
 		if err != nil {
 			return none, err
 		}
+		var also []table.Write
+		if posted {
+			asked := disclosure.Ask(next, rule)
+			if also, err = asked.Writes(asked.Event("asked", k.actor(), k.at)); err != nil {
+				return none, err
+			}
+		}
 		e := k.event(next, "proposed", event.Facts{"amount_fen": p.AmountFen, "persons": p.Persons, "months": p.Months, "rail": p.Rail,
 			"authority": string(p.Authority), "exception": strings.Join(lifted, " "), "drafted_fen": k.app.Findings.AmountFen,
 			"township_fen": o.TownshipFen, "article": firstaid.Article})
+		if posted {
+			e.Facts["posting_days"] = rule.Days
+		}
 		e.Rules = p.Rules
 		if in.Exception != nil {
 			e.Reason = lifted[0]
@@ -104,8 +125,12 @@ func propose(ctx context.Context, d Deps, call httpapi.Call[Proposing]) (httpapi
 			}
 		}
 		out := ProposedOut{noted(next), next.Version, p.AmountFen, o.CeilingFen, o.TownshipFen, p.Persons, p.Months, p.Rail,
-			string(p.Authority), p.Authority.Chinese(), append([]string{}, lifted...), p.Rules, o.Trace}
-		return application.Step[ProposedOut]{Next: next, Event: e, Out: out}, nil
+			string(p.Authority), p.Authority.Chinese(), append([]string{}, lifted...), p.Rules, o.Trace, rule.Days, ""}
+		if posted {
+			out.Next = fmt.Sprintf("超过小额救助金额，须先公示%d%s，期满且没有待答复的异议后才能批准。急需用钱的，请先提出%s以内的先行救助意见，不用公示。",
+				rule.Days, map[bool]string{true: "个工作日", false: "天"}[rule.Working], o.TownshipFen)
+		}
+		return application.Step[ProposedOut]{Next: next, Event: e, Also: also, Out: out}, nil
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -96,6 +97,17 @@ type Proposal struct {
 	Authority string    `json:"authority"`
 	Exception []string  `json:"exception"`
 	Rules     string    `json:"rules"`
+	// Posting is where its posting (公示) stands; none where it need not be posted.
+	Posting *PostingOut `json:"posting,omitempty"`
+}
+
+// PostingOut is where the posting of a proposal stands.
+type PostingOut struct {
+	State      string `json:"state"` // waiting, posted, disputed, upheld or over
+	StateLabel string `json:"state_label"`
+	Until      string `json:"until,omitempty"` // first instant after it
+	Edition    string `json:"edition,omitempty"`
+	Objections int    `json:"objections"` // that wait for an answer
 }
 
 // Award is the decision.
@@ -187,9 +199,12 @@ func (k desk) look(ctx context.Context) (Case, error) {
 		return c, err
 	}
 	if q := a.Proposal; q != nil {
-		c.Proposal = &Proposal{0, q.By.ID, clock(q.At), q.AmountFen, q.Persons, q.Months, q.Rail, string(q.Authority), append([]string{}, q.Exception...), q.Rules}
+		c.Proposal = &Proposal{0, q.By.ID, clock(q.At), q.AmountFen, q.Persons, q.Months, q.Rail, string(q.Authority), append([]string{}, q.Exception...), q.Rules, nil}
 		if a.State == application.Proposed {
 			c.Proposal.Version = a.Version
+		}
+		if c.Proposal.Posting, err = k.posting(ctx); err != nil {
+			return c, err
 		}
 	}
 	if w := a.Award; w != nil {
@@ -217,6 +232,26 @@ func (k desk) look(ctx context.Context) (Case, error) {
 	}
 	c.Events, err = k.history(ctx)
 	return c, err
+}
+
+// posting is where the posting of the case's proposal stands; nil for none.
+func (k desk) posting(ctx context.Context) (*PostingOut, error) {
+	p, err := disclosure.PostingOf(ctx, k.deps.Table, k.app)
+	if errors.Is(err, disclosure.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	standing, until, err := p.Stands(ctx, k.deps.Table, k.at)
+	if err != nil {
+		return nil, err
+	}
+	out := &PostingOut{State: string(standing), StateLabel: standing.Label(), Edition: p.Edition, Objections: p.Open}
+	if !until.IsZero() {
+		out.Until = clock(until)
+	}
+	return out, nil
 }
 
 // actions is what the caller may do with the case now.

@@ -447,6 +447,9 @@ func (d Deps) about(t Task, who staff.Staff, a application.Application, step sta
 			r.Earlier = []string{a.Proposal.By.ID, a.Proposal.By.Person}
 		}
 	}
+	if step == staff.Approve && a.Proposal != nil && a.Proposal.Posting != "" {
+		t.NextLabel = "公示期满、没有待答复的异议后审批"
+	}
 	r.Action = step
 	t.Mine = step != verifying && staff.Authorize(r).Allow
 	return t

@@ -52,10 +52,11 @@ type m = map[string]any
 // world is an office with a log, whose notices are served over real HTTP.
 type world struct {
 	*firstaidtest.Office
-	deps   disclose.Deps
-	log    *evidence.Log
-	url    string
-	tokens map[string]string
+	deps     disclose.Deps
+	log      *evidence.Log
+	url      string
+	sessions *session.Store
+	tokens   map[string]string
 
 	// planted are the particulars of everybody: none may be public.
 	planted []string
@@ -78,18 +79,24 @@ func open(t *testing.T, edits ...func([]byte) []byte) *world {
 		Watch: watch.Over(w.Store, w.Now)}, disclose.Routes(w.deps)...))
 	t.Cleanup(server.Close)
 	w.url = server.URL
+	w.sessions = sessions
 	for _, id := range []string{clerk, approver, county, chief, supervisor, auditor, citizen, "li"} {
-		kind := session.Staff
-		if id == citizen || id == "li" {
-			kind = session.Citizen
-		}
-		token, err := sessions.Open(t.Context(), session.Opening{Principal: session.Principal{Kind: kind, ID: id}, TTL: 8 * time.Hour})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.tokens[id] = token
+		w.signIn(id)
 	}
 	return w
+}
+
+func (w *world) signIn(id string) {
+	w.T.Helper()
+	kind := session.Staff
+	if id == citizen || id == "li" {
+		kind = session.Citizen
+	}
+	token, err := w.sessions.Open(w.T.Context(), session.Opening{Principal: session.Principal{Kind: kind, ID: id}, TTL: 8 * time.Hour})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	w.tokens[id] = token
 }
 
 type reply struct {

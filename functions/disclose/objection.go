@@ -77,14 +77,42 @@ var nexts = map[string]string{
 	disclosure.Dismissed: "异议不成立，理由见答复。仍有不同意见的，可以拨打12345。",
 }
 
+// proposalNexts are those of a line that tells of a proposal.
+var proposalNexts = map[string]string{
+	"":                   "已经收到，由没有参与的人答复您；答复以前不会按这一行作出决定。",
+	disclosure.Upheld:    "异议成立，不会按这一行作出决定，理由见答复。",
+	disclosure.Dismissed: nexts[disclosure.Dismissed],
+}
+
 func out(o disclosure.Objection) ObjectionOut {
 	r := ObjectionOut{ID: o.ID, Edition: o.Edition, Line: o.Line, At: clock(o.At), Due: clock(o.Due)}
 	if o.Answer != nil {
 		r.Result = o.Answer.Result
 	}
 	r.Next = nexts[r.Result]
+	if o.Posting != "" {
+		r.Next = proposalNexts[r.Result]
+	}
 	return r
 }
+
+// posted is what a step of o writes of the posting that it is about: nothing where
+// the line tells of what was decided.
+func (d Deps) posted(ctx context.Context, o disclosure.Objection, kind string, step func(disclosure.Posting) disclosure.Posting) ([]table.Write, error) {
+	if o.Posting == "" {
+		return nil, nil
+	}
+	p, err := disclosure.GetPosting(ctx, d.Table, o.County, o.PostingYear, o.Posting)
+	if err != nil {
+		return nil, err
+	}
+	next := step(p)
+	return next.Writes(next.Event(kind, disclosure.System, d.Now()))
+}
+
+// objecting is how often an objection is tried when others to the same line come at
+// the same time.
+const objecting = 8
 
 // before is the answer that a request about one thing of an edition's partition
 // got before; without a body when it is new.
@@ -145,13 +173,22 @@ func objected(ctx context.Context, d Deps, c httpapi.Call[ObjectionIn]) (httpapi
 	if err != nil {
 		return none, err
 	}
-	if err := o.Keep(ctx, d.Table, ev); err != nil {
+	for range objecting {
+		var also []table.Write
+		if also, err = d.posted(ctx, o, "objected", disclosure.Posting.Objected); err != nil {
+			return none, err
+		}
+		if err = o.Keep(ctx, d.Table, ev, also...); err == nil {
+			return reply, nil
+		}
 		if twin, again := before[ObjectionOut](ctx, d, partition, disclosure.ObjectionNoun, id, c.Request); again == nil && twin.Body != nil {
 			return twin, nil
 		}
-		return none, err
+		if o.Posting == "" || !errors.Is(err, disclosure.ErrMovedOn) {
+			break
+		}
 	}
-	return reply, nil
+	return none, err
 }
 
 // objection is the one in the path.
@@ -262,7 +299,9 @@ func task(ctx context.Context, d Deps, c httpapi.Call[httpapi.None]) (TaskOut, e
 }
 
 // answered answers an objection: a county approver who had no part in the
-// decision. One that is upheld takes the line down in the same breath.
+// decision. One that is upheld takes the line down in the same breath; where the
+// line tells of a proposal it keeps that from being approved instead, and the line
+// stays as long as it was posted for.
 func answered(ctx context.Context, d Deps, c httpapi.Call[AnswerIn]) (httpapi.Reply[TaskOut], error) {
 	var none httpapi.Reply[TaskOut]
 	if _, _, err := d.acting(ctx, c.Principal.ID); err != nil {
@@ -299,7 +338,13 @@ func answered(ctx context.Context, d Deps, c httpapi.Call[AnswerIn]) (httpapi.Re
 		return none, err
 	}
 	more := []table.Write{k.who.Check(), k.board.Check()}
-	if c.Body.Result == disclosure.Upheld {
+	upheld := c.Body.Result == disclosure.Upheld
+	also, err := d.posted(ctx, o, "objection_answered", func(p disclosure.Posting) disclosure.Posting { return p.Answered(upheld) })
+	if err != nil {
+		return none, err
+	}
+	more = append(more, also...)
+	if upheld && o.Posting == "" {
 		down, err := e.TakeDown(o.Line, "objection", by, now)
 		switch {
 		case errors.Is(err, disclosure.ErrDown): // it is gone already

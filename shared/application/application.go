@@ -180,6 +180,9 @@ type Proposal struct {
 	Payee     string           `json:"payee"` // the payee it was proposed for
 	Exception []string         `json:"exception,omitempty"`
 	Rules     string           `json:"rules"`
+	// Posting is the id of the posting (公示) that must be over before anybody may
+	// approve; "" where none is wanted.
+	Posting string `json:"posting,omitempty"`
 }
 
 // Award points at the decision to pay. The award itself belongs to the payout.

@@ -236,6 +236,9 @@ func Timeline(events []event.Event, zone *time.Location) []Moment {
 	for _, e := range inOrder(events) {
 		kind := e.Noun + "." + e.Kind
 		if what, ok := words[kind]; ok {
+			if _, posted := e.Facts["posting_days"]; posted {
+				what += "，决定以前先公示（不公开身份证号、住址和病情）"
+			}
 			moments = append(moments, Moment{At: e.At.In(zone).Format(time.RFC3339), What: what, Kind: kind})
 		}
 	}

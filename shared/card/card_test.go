@@ -115,3 +115,15 @@ func TestEveryMoveHasWordsForTheCitizen(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is to be posted is told before anybody sees it.
+func TestThePersonIsToldOfThePosting(t *testing.T) {
+	posted := happened(application.Noun, "x", "proposed", 3, 0, event.Facts{"posting_days": 7})
+	plain := happened(application.Noun, "x", "proposed", 3, 0, nil)
+	if got := Timeline([]event.Event{posted}, zone)[0].What; !strings.Contains(got, "先公示") {
+		t.Error(got)
+	}
+	if got := Timeline([]event.Event{plain}, zone)[0].What; strings.Contains(got, "公示") {
+		t.Error(got)
+	}
+}

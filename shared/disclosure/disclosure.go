@@ -1,6 +1,7 @@
 // Package disclosure is what the public is told: decisions that were made
-// (公布, Law art. 45; 公示 where a region requires it) and what became of the
-// money, county by county, in numbered editions.
+// (公布, Law art. 45), what became of the money, and, where a region requires it,
+// what is proposed and not decided yet (公示), county by county, in numbered
+// editions.
 //
 // What is told is a projection: structs of their own, built from named fields
 // and masked as they are built, so that nothing else of a case can get out. No
@@ -25,6 +26,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/money"
+	"github.com/doudi-aid/doudi/shared/policy"
 )
 
 // Noun names editions in events.
@@ -57,7 +59,8 @@ type Document struct {
 // The kinds of Document.
 const (
 	Decisions    = "decisions"    // 公布
-	Consultation = "consultation" // 公示
+	Consultation = "consultation" // 公示 of what was decided first, where a region wants it
+	Proposals    = "proposals"    // 公示 before the decision
 )
 
 // Told is the decisions of one place.
@@ -72,15 +75,15 @@ type Told struct {
 	TakenDown bool   `json:"taken_down"`
 }
 
-// Line is one decision.
+// Line is one decision, or one proposal.
 type Line struct {
 	Line      string    `json:"line"`
 	Name      string    `json:"name"` // masked, or NoName
 	Programme string    `json:"programme"`
 	Persons   int       `json:"persons"` // that the amount is for
 	AmountFen money.Fen `json:"amount_fen"`
-	DecidedOn string    `json:"decided_on"`
-	DecidedBy string    `json:"decided_by"` // office
+	DecidedOn string    `json:"decided_on"` // empty before the decision
+	DecidedBy string    `json:"decided_by"` // office; before the decision, which will decide
 }
 
 // Sum is money that moved, for one place.
@@ -119,7 +122,11 @@ const (
 type Source struct {
 	Line        string   `json:"line"`
 	Application string   `json:"application"`
-	Not         []string `json:"not"` // accounts of those who decided
+	Not         []string `json:"not"` // accounts of those who decided or proposed
+	// Posting is the posting that the line is of, and its year; empty where the line
+	// tells of a decision.
+	Posting     string `json:"posting,omitempty"`
+	PostingYear int    `json:"posting_year,omitempty"`
 }
 
 // Down is lines of one place taken down.
@@ -147,6 +154,8 @@ type Edition struct {
 	// Keys are the ledger entries that this edition tells of.
 	Keys []string `json:"keys"`
 	Down []Down   `json:"down,omitempty"`
+	// Rule is what the region wants of a posting; nil for what was decided.
+	Rule *policy.Posting `json:"rule,omitempty"`
 	// Cells are what is told for ever, without lines that were taken down.
 	Cells []Bare `json:"cells"`
 }

@@ -21,7 +21,8 @@ type Decision struct {
 	Persons     int
 	At          time.Time
 	Office      string
-	Not         []string // accounts of those who decided
+	Not         []string // accounts of those who decided or proposed
+	Posting     string   // id; empty for what was decided
 }
 
 // NoName stands where a region posts no names.
@@ -166,8 +167,13 @@ func (h Heading) line(edition string, d Decision) (Line, Source) {
 	if h.Named && d.Name != "" {
 		name = d.Name
 	}
-	return Line{Line: id, Name: name, Programme: "急难型临时救助（先行救助）", Persons: d.Persons, AmountFen: d.AmountFen, DecidedOn: day(d.At), DecidedBy: d.Office},
-		Source{Line: id, Application: d.Application, Not: d.Not}
+	l := Line{Line: id, Name: name, Programme: "急难型临时救助（先行救助）", Persons: d.Persons, AmountFen: d.AmountFen, DecidedBy: d.Office}
+	if d.Posting == "" {
+		l.DecidedOn = day(d.At)
+	} else {
+		l.Programme = "急难型临时救助（拟救助，尚未决定）"
+	}
+	return l, Source{Line: id, Application: d.Application, Not: d.Not, Posting: d.Posting}
 }
 
 // bare notes the cell c in e.

@@ -32,9 +32,13 @@ type Objection struct {
 	County      civil.DivisionCode `json:"county"`
 	Year        int                `json:"year"`
 	Not         []string           `json:"not"` // accounts that had part in the decision
-	At          time.Time          `json:"at"`
-	Due         time.Time          `json:"due"` // no edit sets it back
-	Answer      *Answer            `json:"answer,omitempty"`
+	// Posting and its year: what the objection stops until it is answered; empty where
+	// the line tells of what was decided.
+	Posting     string    `json:"posting,omitempty"`
+	PostingYear int       `json:"posting_year,omitempty"`
+	At          time.Time `json:"at"`
+	Due         time.Time `json:"due"` // no edit sets it back
+	Answer      *Answer   `json:"answer,omitempty"`
 }
 
 // Answer is what came of an objection. Its reasons are sealed in its event.
@@ -65,7 +69,7 @@ func IsObjection(key table.Key) bool {
 // Object is an objection to the line that source is of, to be answered by due.
 func Object(id string, e Edition, s Source, account string, now, due time.Time) Objection {
 	return Objection{ID: id, Version: 1, Edition: e.ID, Line: s.Line, Application: s.Application, Account: account, Division: e.County,
-		County: e.County, Year: e.Year, Not: s.Not, At: now, Due: due}
+		County: e.County, Year: e.Year, Not: s.Not, Posting: s.Posting, PostingYear: s.PostingYear, At: now, Due: due}
 }
 
 // Answered is o answered by somebody who had no part in the decision.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,9 +69,10 @@ const (
 
 // Open is a county's open data of a year: for each table a CSV and a JSON Lines
 // file of the same rows, the schema of the rows, and the manifest. The same
-// editions give the same bytes. Editions that were never public are left out.
-// ErrNotFound where none was.
+// editions give the same bytes. Editions that were never public are left out, and
+// those that post proposals: they may come to nothing. ErrNotFound where none was.
 func Open(told []Edition) (map[string][]byte, error) {
+	told = slices.DeleteFunc(slices.Clone(told), func(e Edition) bool { return e.Rule != nil })
 	last := -1
 	for i, e := range told {
 		if !e.Published.IsZero() {

@@ -39,14 +39,14 @@ type where struct {
 	Number int                `json:"number"`
 }
 
-// Prepare stores a new edition with its event. It is not public yet. Two who make
-// the same number make one: ErrMovedOn for the other, who has nothing to do.
-func Prepare(ctx context.Context, t table.Store, e Edition, ev event.Event) error {
+// Prepare stores a new edition with its event and more. It is not public yet. Two
+// who make the same number make one: ErrMovedOn for the other, who has nothing to do.
+func Prepare(ctx context.Context, t table.Store, e Edition, ev event.Event, more ...table.Write) error {
 	body, err := json.Marshal(where{e.County, e.Year, e.Number})
 	if err != nil {
 		return fmt.Errorf("disclosure: %w", err)
 	}
-	return Commit(ctx, t, e, ev, table.Put{Item: table.Item{Key: at(e.ID), Version: 1, Body: body}})
+	return Commit(ctx, t, e, ev, append(more, table.Put{Item: table.Item{Key: at(e.ID), Version: 1, Body: body}})...)
 }
 
 // Writes is one step of an edition with its event.

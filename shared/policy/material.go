@@ -1,6 +1,11 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/calendar"
+)
 
 // Material is something the applicant may be asked for, because no lookup
 // answers it.
@@ -31,7 +36,7 @@ func (r *Rules) Materials(cause Cause, answered []string) []Material {
 type Publicity struct {
 	PreDays         int
 	PreWorking      bool // PreDays are working days
-	SkipIfEmergency bool // no posting before the decision in an emergency
+	SkipIfEmergency bool // nothing is posted before the decision in an emergency
 	PostPublish     bool // the decision is published (Law art. 45)
 	PostDays        int  // how long it stays posted
 	NameEmergency   bool // emergency aid is posted by masked name
@@ -57,4 +62,39 @@ func (r *Rules) Publicity() Publicity {
 		out.LeastCell = *p.LeastCell.Value
 	}
 	return out
+}
+
+// Posting is for how long everybody may object to a proposal before it is decided
+// on (公示). The Law asks for none (art. 45 has the decision published); a region
+// may.
+type Posting struct {
+	Days    int    `json:"days"`
+	Working bool   `json:"working,omitempty"` // Days are working days
+	Source  string `json:"source"`            // where the region's figure comes from
+}
+
+// Posting is what the region wants posted before what o says is decided on; ok is
+// false for nothing. What a township may give by itself is the small amount of art.
+// 50: it comes first and no file can have it posted before.
+func (r *Rules) Posting(o Outcome) (p Posting, ok bool) {
+	rule := r.Publicity()
+	if rule.PreDays == 0 || rule.SkipIfEmergency || o.AmountFen <= o.TownshipFen {
+		return Posting{}, false
+	}
+	p = Posting{Days: rule.PreDays, Working: rule.PreWorking}
+	for _, note := range r.Figures() {
+		if note.Name == "publicity.pre_days" {
+			p.Source = note.Source
+		}
+	}
+	return p, true
+}
+
+// End is the first instant at which a posting that began at from is over; the day
+// on which it began is not counted.
+func (p Posting) End(from time.Time) time.Time {
+	if p.Working {
+		return calendar.Shipped().AddWorkingDays(from, p.Days).At
+	}
+	return calendar.Today(from).AddDays(p.Days + 1).Start(calendar.Zone)
 }

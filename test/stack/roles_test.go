@@ -29,6 +29,7 @@ var places = map[string]struct{ arn, leading string }{
 	"kin":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "KIN#1"},
 	"brake":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "BRAKE#1"},
 	"told":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "DISCLOSURE#1"},
+	"posting":       {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "POSTING#320402000000#2026"},
 	"readings":      {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "READINGS#1"},
 	"log":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LOG#1"},
 	"marker":        {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LEAF#1"},
@@ -81,7 +82,7 @@ var parameters = map[string]string{
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin brake told readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin brake told posting readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},

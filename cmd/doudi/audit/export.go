@@ -406,6 +406,7 @@ var kept = []struct {
 	{reconciliation.StatementNoun, "STATEMENT#", reconciliation.StatementKey("", civil.Day{}).SK, false, statementOf},
 	{disclosure.Noun, "DISCLOSURE#", "EDITION#", true, editionOf},
 	{disclosure.ObjectionNoun, "DISCLOSURE#", "OBJECTION#", true, nil},
+	{disclosure.PostingNoun, "POSTING#", "AT#", true, nil},
 }
 
 const fundPrefix = "FUND#"
