@@ -10,6 +10,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/policy"
 	"github.com/doudi-aid/doudi/shared/policy/regionfile"
+	"github.com/doudi-aid/doudi/shared/staff/compile"
 )
 
 // What ships of the rules says what the reviewed region files say, no more and
@@ -54,5 +55,16 @@ func TestTheShippedRulesOfComplaintsAreTheRegionFiles(t *testing.T) {
 	}
 	if got, err := os.ReadFile("shared/complaint/shipped/rules.json"); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("shared/complaint/shipped is not what the region files say: run make rules (%v)", err)
+	}
+}
+
+// The same of who may do what.
+func TestTheCompiledPoliciesAreThePolicies(t *testing.T) {
+	want, err := compile.Go(os.DirFS("shared/staff/policies"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile("shared/staff/compiled.go"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("shared/staff/compiled.go is not what the policies say: run make rules (%v)", err)
 	}
 }

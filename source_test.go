@@ -105,6 +105,7 @@ var rules = []rule{
 		bad: map[string]map[string]string{
 			"scan":      {"shared/table/dynamo/a.go": "package dynamo\nimport \"github.com/aws/aws-sdk-go-v2/service/dynamodb\"\nfunc f(c *dynamodb.Client) { c.Scan(nil, nil) }"},
 			"input":     {"cmd/doudi/a.go": "package main\nimport d \"github.com/aws/aws-sdk-go-v2/service/dynamodb\"\nvar x d.ScanInput"},
+			"by_word":   {"shared/table/dynamo/a.go": "package dynamo\nimport \"" + module + "/shared/awscall\"\nvar scan, c = \"Scan\", awscall.New"},
 			"statement": {"cmd/doudi/a.go": "package main\nimport d \"github.com/aws/aws-sdk-go-v2/service/dynamodb\"\nvar x d.ExecuteStatementInput"},
 		},
 		good: map[string]string{"shared/a/a.go": "package a\nimport \"database/sql\"\nfunc f(r *sql.Rows) { r.Scan() }"},
@@ -289,10 +290,14 @@ func scans(files []source) []string {
 	var bad []string
 	forbidden := regexp.MustCompile(`^(New)?(Scan|BatchExecuteStatement|ExecuteStatement|ExecuteTransaction)(Input|Paginator|APIClient)?$`)
 	for _, f := range files {
-		if imported(f, "github.com/aws/aws-sdk-go-v2/service/dynamodb") == "" {
+		wire := imported(f, module+"/shared/awscall") != "" // where an operation is a word
+		if imported(f, "github.com/aws/aws-sdk-go-v2/service/dynamodb") == "" && !wire {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && wire && l.Kind == token.STRING && forbidden.MatchString(strings.Trim(l.Value, "`\"")) {
+				bad = append(bad, f.at(l)+": "+l.Value)
+			}
 			if s, ok := n.(*ast.SelectorExpr); ok && forbidden.MatchString(s.Sel.Name) {
 				bad = append(bad, f.at(s)+": "+s.Sel.Name)
 			}

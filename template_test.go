@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/doudi-aid/doudi"
-	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 )
 
 func TestTemplateOfThisProgram(t *testing.T) {
@@ -505,7 +505,7 @@ func TestTableIsThatOfTheStore(t *testing.T) {
 	if err := yaml.Unmarshal(body, &doc); err != nil {
 		t.Fatal(err)
 	}
-	have, want := doc.Resources["Table"].Properties, dynamo.Schema("x")
+	have, want := doc.Resources["Table"].Properties, setup.Schema("x")
 	keys := func(in []types.KeySchemaElement) (out []key) {
 		for _, k := range in {
 			out = append(out, key{Name: *k.AttributeName, Kind: string(k.KeyType)})

@@ -25,7 +25,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/evidence/bucket"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/seal"
-	"github.com/doudi-aid/doudi/shared/table/dynamo"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
 
@@ -321,7 +320,7 @@ func exporterHere(key string) (audit.Exporter, func() error, error) {
 		return none, nil, err
 	}
 	at := os.Getenv("AWS_ENDPOINT_URL_S3")
-	calls := awscall.New(awscall.Config{Region: region, Credentials: dynamo.Environment(os.Getenv), HTTP: awshttp.NewBuildableClient(), Now: time.Now,
+	calls := awscall.New(awscall.Config{Region: region, Credentials: awscall.Environment(os.Getenv), HTTP: awshttp.NewBuildableClient(), Now: time.Now,
 		Endpoint: func(string) string { return at }})
 	p := &evidence.Publisher{Log: evidence.New(t, seal.NewBox(keys, rand.Reader), rand.Reader, time.Now), Blobs: bucket.New(calls, name), Verifier: verifier}
 	return audit.Exporter{Table: t, Publisher: p, Key: key, Now: time.Now}, func() error { return nil }, nil

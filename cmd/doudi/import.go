@@ -73,11 +73,12 @@ func openKeys() (*dynamo.Store, *kmskeys.Keys, error) {
 	if err := settings.Err(); err != nil {
 		return nil, nil, err
 	}
-	credentials := dynamo.Environment(os.Getenv)
-	t := dynamo.New(dynamo.Lean(region, os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), credentials, nil), name, ident.Random())
-	at := os.Getenv("AWS_ENDPOINT_URL_KMS")
+	credentials := awscall.Environment(os.Getenv)
 	calls := awscall.New(awscall.Config{Region: region, Credentials: credentials, HTTP: awshttp.NewBuildableClient(), Now: time.Now,
-		Endpoint: func(string) string { return at }})
+		Endpoint: func(service string) string {
+			return os.Getenv(map[string]string{"dynamodb": "AWS_ENDPOINT_URL_DYNAMODB", "kms": "AWS_ENDPOINT_URL_KMS"}[service])
+		}})
+	t := dynamo.New(calls, name, ident.Random())
 	return t, kmskeys.New(calls, t, key, seal.AES256GCM, time.Now), nil
 }
 

@@ -168,3 +168,78 @@ func TestTheRealPauseEndsWithItsCaller(t *testing.T) {
 		t.Error("it waits for nobody")
 	}
 }
+
+func TestOnceIsOnce(t *testing.T) {
+	calls := 0
+	c := client("cn-north-1", func(*http.Request) (*http.Response, error) {
+		calls++
+		return answered(503, nil, `{"__type":"x#Busy","why":"w"}`), nil
+	})
+	var out struct{}
+	err := c.JSONOnce(t.Context(), kms, "Write", map[string]string{}, &out)
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Code != "Busy" || string(e.Detail) != `{"__type":"x#Busy","why":"w"}` || strings.Contains(err.Error(), "why") || calls != 1 {
+		t.Errorf("%v after %d calls", err, calls)
+	}
+}
+
+// What never left this machine was not carried out; of all else nobody knows.
+func TestNotSent(t *testing.T) {
+	nobody := httptest.NewServer(http.NotFoundHandler())
+	nobody.Close()
+	deaf := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or it does not see the caller go
+		<-r.Context().Done()
+	}))
+	defer deaf.Close()
+	cut := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer cut.Close()
+	for at, notSent := range map[string]bool{nobody.URL: true, deaf.URL: false, cut.URL: false} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		c := New(Config{Region: "cn-north-1", Credentials: words, HTTP: &http.Client{}, Now: time.Now, Endpoint: func(string) string { return at }})
+		var out struct{}
+		err := c.JSONOnce(ctx, kms, "Write", map[string]string{}, &out)
+		cancel()
+		if !errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrNotSent) != notSent || errors.Is(err, context.DeadlineExceeded) != (at == deaf.URL) {
+			t.Errorf("not sent %t: %v", notSent, err)
+		}
+	}
+}
+
+func TestDamagedAndLargeAnswers(t *testing.T) {
+	body := `{"KeyId":"` + strings.Repeat("k", jsonLimit) + `"}`
+	large := kms
+	large.Limit = 2 * jsonLimit
+	for name, c := range map[string]struct {
+		sum     string
+		service Service
+		ok      bool
+	}{
+		"whole":     {"3471719959", large, true},
+		"damaged":   {"3471719958", large, false},
+		"too_large": {"", kms, false},
+		"unchecked": {"", large, true},
+	} {
+		var out struct {
+			KeyID string `json:"KeyId"`
+		}
+		client := client("cn-north-1", func(*http.Request) (*http.Response, error) {
+			return answered(200, http.Header{"X-Amz-Crc32": {c.sum}}, body), nil
+		})
+		if err := client.JSON(t.Context(), c.service, "Read", nil, &out); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	said := map[string]string{}
+	from := Environment(func(name string) string { return said[name] })
+	if _, err := from.Retrieve(t.Context()); err == nil {
+		t.Error("nobody's credentials were taken")
+	}
+	said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"], said["AWS_SESSION_TOKEN"] = "a", "b", "c"
+	if c, err := from.Retrieve(t.Context()); err != nil || c.AccessKeyID != "a" || c.SecretAccessKey != "b" || c.SessionToken != "c" {
+		t.Errorf("%+v %v", c, err)
+	}
+}

@@ -75,7 +75,7 @@ func open(lookup func(string) (string, bool), log *slog.Logger) *World {
 	w := &World{Settings: settings, Region: settings.Text("AWS_REGION"), Now: time.Now, IDs: ident.Random(), Log: log,
 		Metrics: telemetry.NewEMF(os.Stdout, "Doudi", time.Now),
 		HTTP:    &http.Client{Timeout: outsideTimeout, Transport: telemetry.Carry(&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true})}}
-	credentials := dynamo.Environment(func(name string) string {
+	credentials := awscall.Environment(func(name string) string {
 		v, _ := lookup(name)
 		return v
 	})
@@ -85,7 +85,7 @@ func open(lookup func(string) (string, bool), log *slog.Logger) *World {
 	}
 	to := awshttp.NewBuildableClient() // one set of connections for all of AWS
 	w.AWS = awscall.New(awscall.Config{Region: w.Region, Credentials: credentials, HTTP: to, Now: w.Now, Endpoint: func(service string) string { return endpoints[service] }})
-	w.Table = dynamo.New(dynamo.Lean(w.Region, endpoints["dynamodb"], credentials, to), settings.Text("DOUDI_TABLE"), w.IDs)
+	w.Table = dynamo.New(w.AWS, settings.Text("DOUDI_TABLE"), w.IDs)
 	return w
 }
 

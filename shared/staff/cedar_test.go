@@ -19,17 +19,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/staff/compile"
 )
 
-func TestTheCompiledPoliciesAreThePolicies(t *testing.T) {
-	t.Parallel()
-	want, err := compile.Go(os.DirFS("policies"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile("compiled.go"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("compiled.go is not what the policies say: run make rules (%v)", err)
-	}
-}
-
 var cedarPolicies = sync.OnceValues(func() (*cedar.PolicySet, error) {
 	all, err := compile.Read(os.DirFS("policies"))
 	set := cedar.NewPolicySet()

@@ -12,21 +12,21 @@ import (
 // above what it does: whoever passes one has put something heavy into every
 // cold start, and says in docs/benchmarks.md why.
 var ceilings = map[string]int64{
-	"apply":     101,
-	"complain":  106,
-	"decide":    118,
-	"disclose":  99,
-	"discover":  97,
-	"log":       90,
-	"notify":    89,
-	"oversee":   95,
-	"pay":       99,
-	"relay":     72,
-	"settle":    102,
-	"signin":    92,
-	"supervise": 98,
-	"sweep":     91,
-	"verify":    98,
+	"apply":     87,
+	"complain":  91,
+	"decide":    104,
+	"disclose":  84,
+	"discover":  82,
+	"log":       75,
+	"notify":    75,
+	"oversee":   80,
+	"pay":       85,
+	"relay":     64,
+	"settle":    88,
+	"signin":    77,
+	"supervise": 84,
+	"sweep":     76,
+	"verify":    83,
 }
 
 func TestSizes(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 	"github.com/doudi-aid/doudi/cmd/doudi/cloud"
 	"github.com/doudi-aid/doudi/cmd/doudi/shipped"
 	"github.com/doudi-aid/doudi/shared/evidence"
-	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
 )
 
@@ -215,7 +215,7 @@ func TestPoison(t *testing.T) {
 	t.Parallel()
 	at := engine.Any(t).URL
 	s := start(t, at, hurry(shipped.Trouble{}))
-	client := dynamo.Lean(cloud.Region, at, aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	client := setup.Client(cloud.Region, at, aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: cloud.AccessKey, SecretAccessKey: cloud.AccessKey}, nil
 	}), nil)
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

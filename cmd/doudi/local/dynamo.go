@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
 	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 )
 
 // tableName is the table of a local system on a DynamoDB engine.
@@ -27,15 +29,15 @@ func (s *System) openDynamo(ctx context.Context, o Options) error {
 	hc := &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64}}
 	s.closers = append(s.closers, func() error { hc.CloseIdleConnections(); return nil })
 	const region = "cn-north-1"
-	client := dynamo.Lean(region, o.Endpoint, words, hc)
-	if err := dynamo.CreateTable(ctx, client, tableName); err != nil {
+	client := setup.Client(region, o.Endpoint, words, hc)
+	if err := setup.CreateTable(ctx, client, tableName); err != nil {
 		return err
 	}
 	var opts []dynamo.Option
 	if o.Observe != nil {
 		opts = append(opts, dynamo.Observe(o.Observe))
 	}
-	store := dynamo.New(client, tableName, s.ids, opts...)
+	store := dynamo.New(dynamo.Lean(region, o.Endpoint, words, hc, time.Now), tableName, s.ids, opts...)
 	changes, err := feed.New(ctx, client, feed.Lean(region, o.Endpoint, words, hc), store)
 	if err != nil {
 		return err

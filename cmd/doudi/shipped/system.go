@@ -41,6 +41,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
 	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
@@ -217,8 +218,8 @@ func (s *System) openTable(ctx context.Context, endpoint string, ids *ident.Sour
 	}
 	hc := &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64}}
 	s.closers = append(s.closers, func() error { hc.CloseIdleConnections(); return nil })
-	client := dynamo.Lean(cloud.Region, endpoint, words, hc)
-	if err := dynamo.CreateTable(ctx, client, tableName); err != nil {
+	client := setup.Client(cloud.Region, endpoint, words, hc)
+	if err := setup.CreateTable(ctx, client, tableName); err != nil {
 		return lambdahost.Stream{}, err
 	}
 	name := tableName
@@ -226,7 +227,7 @@ func (s *System) openTable(ctx context.Context, endpoint string, ids *ident.Sour
 	if err != nil {
 		return lambdahost.Stream{}, err
 	}
-	s.Table = dynamo.New(client, tableName, ids)
+	s.Table = dynamo.New(dynamo.Lean(cloud.Region, endpoint, words, hc, time.Now), tableName, ids)
 	return lambdahost.Stream{Client: feed.Lean(cloud.Region, endpoint, words, hc), ARN: aws.ToString(out.Table.LatestStreamArn)}, nil
 }
 

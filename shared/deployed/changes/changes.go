@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
@@ -18,15 +17,17 @@ func Decode(r events.DynamoDBEventRecord) (table.Change, bool, error) {
 	if events.DynamoDBOperationType(r.EventName) == events.DynamoDBOperationTypeRemove {
 		return table.Change{}, false, nil
 	}
-	image := make(map[string]types.AttributeValue, len(r.Change.NewImage))
+	image := make(map[string]dynamo.Value, len(r.Change.NewImage))
 	for name, v := range r.Change.NewImage {
 		switch v.DataType() {
 		case events.DataTypeString:
-			image[name] = &types.AttributeValueMemberS{Value: v.String()}
+			s := v.String()
+			image[name] = dynamo.Value{S: &s}
 		case events.DataTypeNumber:
-			image[name] = &types.AttributeValueMemberN{Value: v.Number()}
+			n := v.Number()
+			image[name] = dynamo.Value{N: &n}
 		case events.DataTypeBinary:
-			image[name] = &types.AttributeValueMemberB{Value: v.Binary()}
+			image[name] = dynamo.Value{B: v.Binary()}
 		default:
 			return table.Change{}, false, fmt.Errorf("changes: attribute %s is of a type the store never writes", name)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -12,6 +13,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
 	"github.com/doudi-aid/doudi/shared/table/dynamo/feed"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/table/tabletest"
 	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
@@ -23,8 +25,12 @@ func anybody() aws.CredentialsProvider {
 	})
 }
 
-func client(url string) *dynamodb.Client {
-	return dynamo.Lean("us-east-1", url, anybody(), &http.Client{})
+func client(url string) dynamo.Client {
+	return dynamo.Lean("us-east-1", url, anybody(), &http.Client{}, time.Now)
+}
+
+func sdk(url string) *dynamodb.Client {
+	return setup.Client("us-east-1", url, anybody(), &http.Client{})
 }
 
 func noStream(in *dynamodb.CreateTableInput) { in.StreamSpecification = nil }
@@ -33,7 +39,7 @@ func noStream(in *dynamodb.CreateTableInput) { in.StreamSpecification = nil }
 func fresh(t testing.TB, url string, change ...func(*dynamodb.CreateTableInput)) (name string) {
 	t.Helper()
 	name = "doudi-" + ident.Random().New()
-	if err := dynamo.CreateTable(t.Context(), client(url), name, change...); err != nil {
+	if err := setup.CreateTable(t.Context(), sdk(url), name, change...); err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -75,7 +81,7 @@ func feeds(t *testing.T, e engine.Engine) {
 	name := fresh(t, e.URL)
 	begin := func(t *testing.T) (table.Store, table.Feed) {
 		store := dynamo.New(client(e.URL), name, ident.Random())
-		f, err := feed.New(t.Context(), client(e.URL), feed.Lean("us-east-1", e.URL, anybody(), &http.Client{}), store)
+		f, err := feed.New(t.Context(), sdk(e.URL), feed.Lean("us-east-1", e.URL, anybody(), &http.Client{}), store)
 		if err != nil {
 			t.Fatal(err)
 		}

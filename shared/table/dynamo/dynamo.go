@@ -14,22 +14,9 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
 )
-
-// Client is what the store needs of *dynamodb.Client.
-type Client interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
-}
 
 // Store is a table.Store on one DynamoDB table.
 type Store struct {
@@ -107,27 +94,28 @@ func (s *Store) backoff(attempt int) time.Duration {
 	return time.Duration((draw * mix) % uint64(most))
 }
 
-func (s *Store) capacity() types.ReturnConsumedCapacity {
+// capacity is what an answer shall say of what it consumed.
+func (s *Store) capacity() string {
 	if s.observe == nil {
-		return types.ReturnConsumedCapacityNone
+		return ""
 	}
-	return types.ReturnConsumedCapacityTotal
+	return "TOTAL"
 }
 
-func (s *Store) used(operation string, counts ...types.ConsumedCapacity) {
+func (s *Store) used(operation string, counts ...capacity) {
 	if s.observe == nil {
 		return
 	}
 	u := Usage{Operation: operation}
 	for _, c := range counts {
-		u.Units += aws.ToFloat64(c.CapacityUnits)
+		u.Units += c.CapacityUnits
 	}
 	s.observe(u)
 }
 
-func one(c *types.ConsumedCapacity) []types.ConsumedCapacity {
+func one(c *capacity) []capacity {
 	if c == nil {
 		return nil
 	}
-	return []types.ConsumedCapacity{*c}
+	return []capacity{*c}
 }

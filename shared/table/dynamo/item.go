@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
@@ -23,12 +21,33 @@ const (
 	counterMark = "n_"
 )
 
-type attributes = map[string]types.AttributeValue
+// ExpiresName is the attribute by which DynamoDB lets items expire.
+const ExpiresName = attrExpires
 
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+// KeyNames are the attributes that are the key of an index, or of the table
+// itself for "".
+func KeyNames(i table.Index) (pk, sk string) {
+	if i == "" {
+		return attrPK, attrSK
+	}
+	return placePK(i), placeSK(i)
+}
 
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+// Value is an attribute: a string, a number in decimal or bytes. One of a type
+// that the store never writes is none of them.
+type Value struct {
+	S *string `json:",omitempty"`
+	N *string `json:",omitempty"`
+	B []byte  `json:",omitempty"`
+}
+
+type attributes = map[string]Value
+
+func text(s string) Value { return Value{S: &s} }
+
+func number(n int64) Value {
+	s := strconv.FormatInt(n, 10)
+	return Value{N: &s}
 }
 
 func keyOf(k table.Key) attributes { return attributes{attrPK: text(k.PK), attrSK: text(k.SK)} }
@@ -41,7 +60,7 @@ func encode(it table.Item, token string) attributes {
 	a[attrPK], a[attrSK] = text(it.Key.PK), text(it.Key.SK)
 	a[attrVersion], a[attrToken] = number(it.Version), text(token)
 	if len(it.Body) > 0 {
-		a[attrBody] = &types.AttributeValueMemberB{Value: it.Body}
+		a[attrBody] = Value{B: it.Body}
 	}
 	for name, v := range it.Counters {
 		a[counterMark+name] = number(v)
@@ -62,21 +81,21 @@ type fields struct {
 }
 
 func (f *fields) text(name string) string {
-	v, ok := f.a[name].(*types.AttributeValueMemberS)
-	if !ok {
+	v := f.a[name].S
+	if v == nil {
 		f.fail(name)
 		return ""
 	}
-	return v.Value
+	return *v
 }
 
 func (f *fields) number(name string) int64 {
-	v, ok := f.a[name].(*types.AttributeValueMemberN)
-	if !ok {
+	v := f.a[name].N
+	if v == nil {
 		f.fail(name)
 		return 0
 	}
-	n, err := strconv.ParseInt(v.Value, 10, 64)
+	n, err := strconv.ParseInt(*v, 10, 64)
 	if err != nil {
 		f.fail(name)
 	}
@@ -92,9 +111,7 @@ func (f *fields) fail(name string) {
 func decode(a attributes) (table.Item, error) {
 	f := fields{a: a}
 	it := table.Item{Key: table.Key{PK: f.text(attrPK), SK: f.text(attrSK)}, Version: f.number(attrVersion)}
-	if body, ok := a[attrBody].(*types.AttributeValueMemberB); ok {
-		it.Body = body.Value
-	}
+	it.Body = a[attrBody].B
 	for name := range a {
 		if counter, ok := strings.CutPrefix(name, counterMark); ok {
 			if it.Counters == nil {
@@ -116,9 +133,8 @@ func decode(a attributes) (table.Item, error) {
 
 // tokenOf is the token of the attempt that wrote the item last.
 func tokenOf(a attributes) string {
-	v, _ := a[attrToken].(*types.AttributeValueMemberS)
-	if v == nil {
-		return ""
+	if v := a[attrToken].S; v != nil {
+		return *v
 	}
-	return v.Value
+	return ""
 }

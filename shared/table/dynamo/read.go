@@ -1,14 +1,11 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -18,10 +15,10 @@ func (s *Store) Get(ctx context.Context, key table.Key) (table.Item, bool, error
 	if err := key.Validate(); err != nil {
 		return table.Item{}, false, err
 	}
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.name, Key: keyOf(key), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: s.capacity(),
-	})
-	if err != nil {
+	var out getItemOutput
+	if err := s.client.JSON(ctx, service, "GetItem", getItemInput{
+		TableName: s.name, Key: keyOf(key), ConsistentRead: true, ReturnConsumedCapacity: s.capacity(),
+	}, &out); err != nil {
 		return table.Item{}, false, fmt.Errorf("dynamo: get: %w", err)
 	}
 	s.used("GetItem", one(out.ConsumedCapacity)...)
@@ -41,8 +38,8 @@ func (s *Store) Query(ctx context.Context, q table.Query) (table.Page, error) {
 	if err != nil {
 		return table.Page{}, err
 	}
-	out, err := s.client.Query(ctx, in)
-	if err != nil {
+	var out queryOutput
+	if err := s.client.JSON(ctx, service, "Query", in, &out); err != nil {
 		return table.Page{}, fmt.Errorf("dynamo: query: %w", err)
 	}
 	s.used("Query", one(out.ConsumedCapacity)...)
@@ -60,21 +57,17 @@ func (s *Store) Query(ctx context.Context, q table.Query) (table.Page, error) {
 	return page, nil
 }
 
-func (s *Store) question(q table.Query) (*dynamodb.QueryInput, error) {
-	limit := int32(q.Limit)
-	if limit == 0 {
-		limit = table.MaxPage
-	}
-	in := &dynamodb.QueryInput{
-		TableName: &s.name, Limit: &limit, ScanIndexForward: aws.Bool(!q.Reverse), ReturnConsumedCapacity: s.capacity(),
+func (s *Store) question(q table.Query) (*queryInput, error) {
+	in := &queryInput{
+		TableName: s.name, Limit: cmp.Or(q.Limit, table.MaxPage), ScanIndexForward: !q.Reverse, ReturnConsumedCapacity: s.capacity(),
 		ExpressionAttributeNames:  map[string]string{"#p": attrPK},
 		ExpressionAttributeValues: attributes{":p": text(q.PK)},
 	}
 	sort := attrSK
 	if q.Index == "" {
-		in.ConsistentRead = aws.Bool(true)
+		in.ConsistentRead = true
 	} else {
-		in.IndexName = aws.String(string(q.Index))
+		in.IndexName = string(q.Index)
 		in.ExpressionAttributeNames["#p"], sort = placePK(q.Index), placeSK(q.Index)
 	}
 	condition := "#p = :p"
@@ -95,7 +88,7 @@ func (s *Store) question(q table.Query) (*dynamodb.QueryInput, error) {
 	if q.From != "" || q.To != "" {
 		in.ExpressionAttributeNames["#s"] = sort
 	}
-	in.KeyConditionExpression = &condition
+	in.KeyConditionExpression = condition
 	if q.After == "" {
 		return in, nil
 	}
@@ -111,8 +104,8 @@ func cursor(key attributes) table.Cursor {
 	}
 	parts := make(map[string]string, len(key))
 	for name, v := range key {
-		if s, ok := v.(*types.AttributeValueMemberS); ok {
-			parts[name] = s.Value
+		if v.S != nil {
+			parts[name] = *v.S
 		}
 	}
 	raw, _ := json.Marshal(parts) // strings always marshal
@@ -152,7 +145,7 @@ const (
 )
 
 // resolve reads the items that an index page names.
-func (s *Store) resolve(ctx context.Context, q table.Query, out *dynamodb.QueryOutput) (table.Page, error) {
+func (s *Store) resolve(ctx context.Context, q table.Query, out queryOutput) (table.Page, error) {
 	page := table.Page{Next: cursor(out.LastEvaluatedKey)}
 	bytes := 0
 	for rest := out.Items; len(rest) > 0; {
@@ -209,11 +202,11 @@ func (s *Store) getAll(ctx context.Context, keys []attributes) (map[table.Key]ta
 				return nil, err
 			}
 		}
-		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems:           map[string]types.KeysAndAttributes{s.name: {Keys: ask, ConsistentRead: aws.Bool(true)}},
+		var out batchGetItemOutput
+		if err := s.client.JSON(ctx, service, "BatchGetItem", batchGetItemInput{
+			RequestItems:           map[string]keysToRead{s.name: {Keys: ask, ConsistentRead: true}},
 			ReturnConsumedCapacity: s.capacity(),
-		})
-		if err != nil {
+		}, &out); err != nil {
 			return nil, fmt.Errorf("dynamo: batch get: %w", err)
 		}
 		s.used("BatchGetItem", out.ConsumedCapacity...)

@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
@@ -24,11 +19,14 @@ const (
 	lost                   // nobody knows
 )
 
-// The codes of TransactionCanceledException's reasons, and of errors that the
-// SDK has no type for.
+// The codes of errors, and of the reasons of a cancelled transaction.
 const (
-	codeCondition = "ConditionalCheckFailed"
-	codeConflict  = "TransactionConflict"
+	codeConditionException = "ConditionalCheckFailedException"
+	codeCanceled           = "TransactionCanceledException"
+	codeInProgress         = "TransactionInProgressException"
+	codeValidation         = "ValidationException"
+	codeCondition          = "ConditionalCheckFailed" // a reason
+	codeConflict           = "TransactionConflict"    // a reason
 )
 
 var busyCodes = map[string]bool{
@@ -45,35 +43,30 @@ var busyCodes = map[string]bool{
 
 // meaningOf sorts an error. What is not clearly a refusal is lost.
 func meaningOf(err error) meaning {
-	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+	if canceled, ok := errors.AsType[*canceledError](err); ok {
 		m := refused
-		for _, r := range canceled.CancellationReasons {
-			switch code := aws.ToString(r.Code); {
-			case code == codeCondition:
+		for _, r := range canceled.reasons {
+			switch {
+			case r.Code == codeCondition:
 				return refused
-			case busyCodes[code]:
+			case busyCodes[r.Code]:
 				m = busy
 			}
 		}
 		return m
 	}
-	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-		return busy // never left this machine
-	}
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return lost
-	}
-	if busyCodes[api.ErrorCode()] {
+	if errors.Is(err, awscall.ErrNotSent) {
 		return busy
 	}
-	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
-		return lost // our own earlier attempt is being applied
-	}
-	if r, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && r.HTTPStatusCode() >= http.StatusInternalServerError {
+	answer, ok := errors.AsType[*awscall.Error](err)
+	switch {
+	case !ok:
 		return lost
-	}
-	if api.ErrorFault() == smithy.FaultServer {
+	case busyCodes[answer.Code]:
+		return busy
+	case answer.Code == codeInProgress:
+		return lost // our own earlier attempt is being applied
+	case answer.Status >= http.StatusInternalServerError:
 		return lost
 	}
 	return refused
@@ -131,7 +124,7 @@ func explain(err error, unknown bool) error {
 	if unknown {
 		return fmt.Errorf("%w: %w", table.ErrUnknown, err)
 	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationException" {
+	if awscall.IsCode(err, codeValidation) {
 		return fmt.Errorf("%w: %w", table.ErrInvalid, err)
 	}
 	return fmt.Errorf("dynamo: %w", err)

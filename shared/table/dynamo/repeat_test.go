@@ -2,18 +2,14 @@ package dynamo_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
+	"github.com/doudi-aid/doudi/shared/awscall"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
@@ -38,20 +34,36 @@ func (s *script) next(token string) error {
 	return err
 }
 
-func (s *script) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	return &dynamodb.PutItemOutput{}, s.next(in.Item["tx"].(*types.AttributeValueMemberS).Value)
+func (s *script) JSONOnce(_ context.Context, _ awscall.Service, operation string, in, _ any) error {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	var sent struct {
+		ClientRequestToken string
+		Item               map[string]dynamo.Value
+	}
+	if err := json.Unmarshal(raw, &sent); err != nil {
+		return err
+	}
+	if operation == "PutItem" {
+		return s.next(*sent.Item["tx"].S)
+	}
+	return s.next(sent.ClientRequestToken)
 }
 
-func (s *script) TransactWriteItems(_ context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
-	return &dynamodb.TransactWriteItemsOutput{}, s.next(*in.ClientRequestToken)
+func refused(code string) error {
+	return &awscall.Error{Service: "dynamodb", Code: code, Status: 400, Detail: []byte("{}")}
 }
 
 func canceled(codes ...string) error {
-	e := &types.TransactionCanceledException{}
+	type reason struct{ Code string }
+	var said struct{ CancellationReasons []reason }
 	for _, c := range codes {
-		e.CancellationReasons = append(e.CancellationReasons, types.CancellationReason{Code: aws.String(c)})
+		said.CancellationReasons = append(said.CancellationReasons, reason{c})
 	}
-	return e
+	raw, _ := json.Marshal(said) // strings always marshal
+	return &awscall.Error{Service: "dynamodb", Code: "TransactionCanceledException", Status: 400, Detail: raw}
 }
 
 func times(n int, err error) []error {
@@ -63,10 +75,7 @@ func times(n int, err error) []error {
 }
 
 func TestRepeat(t *testing.T) {
-	server := &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusServiceUnavailable}},
-		Err:      &smithy.GenericAPIError{Code: "ServiceUnavailable"},
-	}
+	server := &awscall.Error{Service: "dynamodb", Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable}
 	conflict := canceled("None", "TransactionConflict")
 	for _, c := range []struct {
 		name     string
@@ -77,19 +86,19 @@ func TestRepeat(t *testing.T) {
 	}{
 		{"conflict_storm_ends", times(6, conflict), false, nil, 7},
 		{"conflict_storm_does_not_end", times(20, conflict), false, table.ErrBusy, 8},
-		{"single_conflicts_with_a_transaction", times(3, &types.TransactionConflictException{}), true, nil, 4},
+		{"single_conflicts_with_a_transaction", times(3, refused("TransactionConflictException")), true, nil, 4},
 		{"throttled_in_a_transaction", times(2, canceled("ThrottlingError", "None")), false, nil, 3},
-		{"throttled", times(20, &types.ProvisionedThroughputExceededException{}), true, table.ErrBusy, 8},
-		{"throttled_by_code", times(1, &smithy.GenericAPIError{Code: "ThrottlingException"}), true, nil, 2},
-		{"still_in_progress", times(2, &types.TransactionInProgressException{}), false, nil, 3},
-		{"in_progress_for_ever", times(20, &types.TransactionInProgressException{}), false, table.ErrUnknown, 8},
+		{"throttled", times(20, refused("ProvisionedThroughputExceededException")), true, table.ErrBusy, 8},
+		{"throttled_by_code", times(1, refused("ThrottlingException")), true, nil, 2},
+		{"still_in_progress", times(2, refused("TransactionInProgressException")), false, nil, 3},
+		{"in_progress_for_ever", times(20, refused("TransactionInProgressException")), false, table.ErrUnknown, 8},
 		{"server_error_then_busy", append(times(1, server), times(20, conflict)...), false, table.ErrUnknown, 8},
 		{"server_error", times(1, server), true, nil, 2},
 		{"condition_beside_a_conflict", []error{canceled("ConditionalCheckFailed", "TransactionConflict")}, false, &table.ConditionError{}, 1},
-		{"refused_for_its_form", []error{&smithy.GenericAPIError{Code: "ValidationException"}}, true, table.ErrInvalid, 1},
+		{"refused_for_its_form", []error{refused("ValidationException")}, true, table.ErrInvalid, 1},
 		{"cancelled_for_its_form", []error{canceled("None", "ValidationError")}, false, table.ErrInvalid, 1},
-		{"not_allowed", []error{&smithy.GenericAPIError{Code: "AccessDeniedException"}}, true, errOther, 1},
-		{"lost_then_not_allowed", []error{server, &smithy.GenericAPIError{Code: "ExpiredTokenException"}}, true, table.ErrUnknown, 2},
+		{"not_allowed", []error{refused("AccessDeniedException")}, true, errOther, 1},
+		{"lost_then_not_allowed", []error{server, refused("ExpiredTokenException")}, true, table.ErrUnknown, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			engine := &script{errors: c.errors}
@@ -166,43 +175,60 @@ func TestContextEndsWhileRepeating(t *testing.T) {
 // batch that comes in pieces.
 type lagging struct {
 	dynamo.Client
-	index []map[string]types.AttributeValue
-	items map[string]map[string]types.AttributeValue // by sk
+	index []map[string]dynamo.Value
+	items map[string]map[string]dynamo.Value // by sk
 	asked int
 }
 
-func (l *lagging) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	return &dynamodb.QueryOutput{Items: l.index}, nil
-}
-
-func (l *lagging) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (l *lagging) JSON(_ context.Context, _ awscall.Service, operation string, in, out any) error {
+	answer := func(v any) error {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, out)
+	}
+	if operation == "Query" {
+		return answer(map[string]any{"Items": l.index})
+	}
 	l.asked++
-	keys := in.RequestItems["t"].Keys
-	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{}}
-	if item, ok := l.items[keys[0]["sk"].(*types.AttributeValueMemberS).Value]; ok {
-		out.Responses["t"] = append(out.Responses["t"], item)
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return err
 	}
+	type some struct{ Keys []map[string]dynamo.Value }
+	var asks struct{ RequestItems map[string]some }
+	if err := json.Unmarshal(raw, &asks); err != nil {
+		return err
+	}
+	keys := asks.RequestItems["t"].Keys
+	found := map[string][]map[string]dynamo.Value{}
+	if item, ok := l.items[*keys[0]["sk"].S]; ok {
+		found["t"] = append(found["t"], item)
+	}
+	left := map[string]some{}
 	if len(keys) > 1 {
-		out.UnprocessedKeys = map[string]types.KeysAndAttributes{"t": {Keys: keys[1:]}}
+		left["t"] = some{keys[1:]}
 	}
-	return out, nil
+	return answer(map[string]any{"Responses": found, "UnprocessedKeys": left})
 }
 
 func TestIndexBehindTheTable(t *testing.T) {
-	s := func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
-	stored := func(sk, due string) map[string]types.AttributeValue {
-		a := map[string]types.AttributeValue{"pk": s("p"), "sk": s(sk), "v": &types.AttributeValueMemberN{Value: "3"}, "tx": s("x")}
+	s := func(v string) dynamo.Value { return dynamo.Value{S: &v} }
+	three := "3"
+	stored := func(sk, due string) map[string]dynamo.Value {
+		a := map[string]dynamo.Value{"pk": s("p"), "sk": s(sk), "v": {N: &three}, "tx": s("x")}
 		if due != "" {
 			a["duepk"], a["duesk"] = s("d"), s(due)
 		}
 		return a
 	}
-	entry := func(sk, due string) map[string]types.AttributeValue {
-		return map[string]types.AttributeValue{"pk": s("p"), "sk": s(sk), "duepk": s("d"), "duesk": s(due)}
+	entry := func(sk, due string) map[string]dynamo.Value {
+		return map[string]dynamo.Value{"pk": s("p"), "sk": s(sk), "duepk": s("d"), "duesk": s(due)}
 	}
 	l := &lagging{
-		index: []map[string]types.AttributeValue{entry("stays", "1"), entry("left", "2"), entry("moved", "3"), entry("forgotten", "4"), entry("last", "5")},
-		items: map[string]map[string]types.AttributeValue{"stays": stored("stays", "1"), "left": stored("left", ""), "moved": stored("moved", "9"), "last": stored("last", "5")},
+		index: []map[string]dynamo.Value{entry("stays", "1"), entry("left", "2"), entry("moved", "3"), entry("forgotten", "4"), entry("last", "5")},
+		items: map[string]map[string]dynamo.Value{"stays": stored("stays", "1"), "left": stored("left", ""), "moved": stored("moved", "9"), "last": stored("last", "5")},
 	}
 	store := dynamo.New(l, "t", ident.Random(), dynamo.Sleep(func(context.Context, time.Duration) error { return nil }))
 	page, err := store.Query(t.Context(), table.Query{Index: table.ByDue, PK: "d"})

@@ -7,10 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/doudi-aid/doudi/shared/table"
 )
 
@@ -35,35 +31,27 @@ func (s *Store) Transact(ctx context.Context, writes ...table.Write) error {
 	return s.transact(ctx, writes, token)
 }
 
-// once keeps the SDK from repeating a write by itself. It would repeat one whose
-// answer was lost without saying so, and the repetition fails against the
-// write's own effect.
-func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
-
 // put sends one conditional PutItem until its outcome is known.
 func (s *Store) put(ctx context.Context, w table.Write, it table.Item, token string) error {
 	c := conditionOf(w)
-	in := &dynamodb.PutItemInput{
-		TableName: &s.name, Item: encode(it, token),
-		ConditionExpression: &c.text, ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.valuesOrNil(),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              s.capacity(),
-	}
+	in := s.partPut(it, c, token)
+	in.ReturnConsumedCapacity = s.capacity()
 	return s.repeat(ctx, func(ctx context.Context) error {
-		out, err := s.client.PutItem(ctx, in, once)
+		var out putItemOutput
+		err := s.once(ctx, "PutItem", in, &out)
 		if err == nil {
 			s.used("PutItem", one(out.ConsumedCapacity)...)
 		}
 		return err
 	}, func(err error, lost bool) error {
-		refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+		refused, ok := errors.AsType[*conditionError](err)
 		if !ok {
 			return err
 		}
-		if tokenOf(refused.Item) == token {
+		if tokenOf(refused.item) == token {
 			return nil // refused by our own write, whose answer was lost
 		}
-		f, err := failure(0, w, refused.Item)
+		f, err := failure(0, w, refused.item)
 		if err != nil {
 			return err
 		}
@@ -79,25 +67,26 @@ func (s *Store) put(ctx context.Context, w table.Write, it table.Item, token str
 // transact sends one TransactWriteItems until its outcome is known. Within ten
 // minutes the token alone makes a repetition answer what the first one did.
 func (s *Store) transact(ctx context.Context, writes []table.Write, token string) error {
-	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, ReturnConsumedCapacity: s.capacity()}
+	in := transactWriteItemsInput{ClientRequestToken: token, ReturnConsumedCapacity: s.capacity()}
 	for _, w := range writes {
 		in.TransactItems = append(in.TransactItems, s.part(w, token))
 	}
 	return s.repeat(ctx, func(ctx context.Context) error {
-		out, err := s.client.TransactWriteItems(ctx, in, once)
+		var out transactWriteItemsOutput
+		err := s.once(ctx, "TransactWriteItems", in, &out)
 		if err == nil {
 			s.used("TransactWriteItems", out.ConsumedCapacity...)
 		}
 		return err
 	}, func(err error, lost bool) error {
-		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+		canceled, ok := errors.AsType[*canceledError](err)
 		if !ok {
 			return err
 		}
 		e := &table.ConditionError{}
 		settled := false
-		for i, reason := range canceled.CancellationReasons {
-			if i >= len(writes) || aws.ToString(reason.Code) != codeCondition {
+		for i, reason := range canceled.reasons {
+			if i >= len(writes) || reason.Code != codeCondition {
 				continue
 			}
 			if tokenOf(reason.Item) == token {
@@ -142,14 +131,6 @@ type condition struct {
 	values attributes
 }
 
-// valuesOrNil: DynamoDB refuses an empty map.
-func (c condition) valuesOrNil() attributes {
-	if len(c.values) == 0 {
-		return nil
-	}
-	return c.values
-}
-
 func absent() condition {
 	return condition{text: "attribute_not_exists(#k)", names: map[string]string{"#k": attrPK}}
 }
@@ -170,35 +151,32 @@ func conditionOf(w table.Write) condition {
 	return absent()
 }
 
-func (s *Store) part(w table.Write, token string) types.TransactWriteItem {
-	const all = types.ReturnValuesOnConditionCheckFailureAllOld
+func (s *Store) part(w table.Write, token string) transactItem {
 	c := conditionOf(w)
 	switch w := w.(type) {
 	case table.Check:
-		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: &s.name, Key: keyOf(w.Key), ReturnValuesOnConditionCheckFailure: all,
-			ConditionExpression: &c.text, ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.valuesOrNil(),
-		}}
+		return transactItem{ConditionCheck: s.conditional(c, write{Key: keyOf(w.Key)})}
 	case table.Move:
 		update, c := movement(w, token)
-		return types.TransactWriteItem{Update: &types.Update{
-			TableName: &s.name, Key: keyOf(w.Key), ReturnValuesOnConditionCheckFailure: all, UpdateExpression: &update,
-			ConditionExpression: &c.text, ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
-		}}
+		return transactItem{Update: s.conditional(c, write{Key: keyOf(w.Key), UpdateExpression: update})}
 	case table.Put:
-		return s.partPut(w.Item, c, token)
+		return transactItem{Put: s.partPut(w.Item, c, token)}
 	case table.Replace:
-		return s.partPut(w.Item, c, token)
+		return transactItem{Put: s.partPut(w.Item, c, token)}
 	}
-	return types.TransactWriteItem{} // table.Validate let nothing else through
+	return transactItem{} // table.Validate let nothing else through
 }
 
-func (s *Store) partPut(it table.Item, c condition, token string) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &s.name, Item: encode(it, token),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ConditionExpression:                 &c.text, ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.valuesOrNil(),
-	}}
+func (s *Store) partPut(it table.Item, c condition, token string) *write {
+	return s.conditional(c, write{Item: encode(it, token)})
+}
+
+// conditional is w under c; when it is refused, the answer shall have what was in
+// the way.
+func (s *Store) conditional(c condition, w write) *write {
+	w.TableName, w.ReturnValuesOnConditionCheckFailure = s.name, allOld
+	w.ConditionExpression, w.ExpressionAttributeNames, w.ExpressionAttributeValues = c.text, c.names, c.values
+	return &w
 }
 
 // movement is the update of a Move and its condition. An attribute that is not

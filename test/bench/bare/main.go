@@ -12,11 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/awscall"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 )
 
 func main() {
-	client := dynamo.Lean(os.Getenv("AWS_REGION"), os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), dynamo.Environment(os.Getenv), nil)
+	client := setup.Client(os.Getenv("AWS_REGION"), os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), awscall.Environment(os.Getenv), nil)
 	name := os.Getenv("DOUDI_TABLE")
 	read := func(ctx context.Context) (int, error) {
 		out, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &name, Key: map[string]types.AttributeValue{

@@ -21,6 +21,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/dynamo"
+	"github.com/doudi-aid/doudi/shared/table/dynamo/setup"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/table/tabletest/engine"
 )
@@ -49,11 +50,13 @@ func BenchmarkTransact(b *testing.B) {
 		credentials := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
 		})
-		client := dynamo.Lean("us-east-1", e.URL, credentials, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}})
-		if err := dynamo.CreateTable(b.Context(), client, "bench"); err != nil {
+		wire := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+		if err := setup.CreateTable(b.Context(), setup.Client("us-east-1", e.URL, credentials, wire), "bench"); err != nil {
 			b.Fatal(err)
 		}
-		b.Run(e.Name, func(b *testing.B) { report(b, measure(b, dynamo.New(client, "bench", ident.Random()))) })
+		b.Run(e.Name, func(b *testing.B) {
+			report(b, measure(b, dynamo.New(dynamo.Lean("us-east-1", e.URL, credentials, wire, time.Now), "bench", ident.Random())))
+		})
 	}
 	items := 1_000_000
 	if v := os.Getenv(itemsVariable); v != "" {

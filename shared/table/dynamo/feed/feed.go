@@ -16,7 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	stream "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
@@ -68,7 +67,7 @@ func New(ctx context.Context, describe *dynamodb.Client, client *dynamodbstreams
 	return &Feed{client: client, store: store, arn: *out.Table.LatestStreamArn, pause: lookAgain, consumers: map[string]*consumer{}}, nil
 }
 
-// Lean is the streams client that goes with dynamo.Lean.
+// Lean is the streams client that goes with setup.Client.
 func Lean(region, endpoint string, credentials aws.CredentialsProvider, http aws.HTTPClient) *dynamodbstreams.Client {
 	o := dynamodbstreams.Options{Region: region, Credentials: credentials, HTTPClient: http}
 	if endpoint != "" {
@@ -300,16 +299,16 @@ func changeOf(r stream.Record, shard string) (c table.Change, ours bool, err err
 }
 
 // converted is a stream's image with the types of the table's client.
-func converted(image map[string]stream.AttributeValue) (map[string]types.AttributeValue, error) {
-	a := make(map[string]types.AttributeValue, len(image))
+func converted(image map[string]stream.AttributeValue) (map[string]dynamo.Value, error) {
+	a := make(map[string]dynamo.Value, len(image))
 	for name, v := range image {
 		switch v := v.(type) {
 		case *stream.AttributeValueMemberS:
-			a[name] = &types.AttributeValueMemberS{Value: v.Value}
+			a[name] = dynamo.Value{S: &v.Value}
 		case *stream.AttributeValueMemberN:
-			a[name] = &types.AttributeValueMemberN{Value: v.Value}
+			a[name] = dynamo.Value{N: &v.Value}
 		case *stream.AttributeValueMemberB:
-			a[name] = &types.AttributeValueMemberB{Value: v.Value}
+			a[name] = dynamo.Value{B: v.Value}
 		default:
 			return nil, fmt.Errorf("feed: stream has attribute %q of a type the store does not write", name)
 		}
