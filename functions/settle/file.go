@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func (d Deps) takeIn(ctx context.Context, b batch.Batch) error {
 		return err
 	}
 	g, within := errgroup.WithContext(ctx)
-	g.SetLimit(linesAtOnce)
+	g.SetLimit(cmp.Or(d.LinesAtOnce, linesAtOnce))
 	for _, page := range pages {
 		for _, l := range page {
 			if s, is := said(l); is {

@@ -46,11 +46,14 @@ type Deps struct {
 	Merchant Merchant
 	// Office holds statements against our books, and Fetch gets those of a source
 	// that can be asked. Without an Office nothing is reconciled here.
-	Office  *reconciliation.Office
-	Fetch   map[string]Fetch
-	Now     func() time.Time
-	Metrics telemetry.Metrics
-	Log     *slog.Logger
+	Office *reconciliation.Office
+	Fetch  map[string]Fetch
+	// LinesAtOnce is how many lines of a return file are settled at the same time; 0
+	// for the usual. With 1 the same happens in the same order every time.
+	LinesAtOnce int
+	Now         func() time.Time
+	Metrics     telemetry.Metrics
+	Log         *slog.Logger
 }
 
 // saving is how long storing an answer may take after the request itself is over.

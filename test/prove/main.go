@@ -40,24 +40,20 @@ func run(args []string) error {
 		return verdict(wrong)
 	}
 	if *replay != "" {
-		s, err := parse(*replay)
-		if err != nil {
-			return err
-		}
-		l := home(s.office)
-		touches, wrong := l.live(s, l.begin, nil, nil)
-		fmt.Printf("%s\n%d touches of the world\n", s, touches)
-		return verdict(wrong)
+		return again(*replay)
 	}
 	debug.SetGCPercent(1000) // a million short lives leave nothing behind
-	c := enumerate(*every, func(c *count, all int) {
+	progress := func(c *count, all int) {
 		fmt.Fprintf(os.Stderr, "\r\033[K  %d of %d behaviours, %d schedules, %d wrong ", c.roots.Load(), all, c.total(), c.failed.Load())
-	})
+	}
+	c := enumerate(*every, progress)
 	fmt.Fprint(os.Stderr, "\r\033[K")
-	fmt.Printf("no crash: %d, one: %d, two: %d, three: %d; %d of them came back to where another had been; in %s on %d cores, %.0f a second of processor time\n",
-		c.deep[0].Load(), c.deep[1].Load(), c.deep[2].Load(), c.deep[3].Load(), c.met.Load(), c.took.Round(time.Second), runtime.NumCPU(),
-		float64(c.total())/c.busy.Seconds())
-	for _, line := range c.lines {
+	fmt.Printf("no crash: %d, one: %d, two: %d, three: %d; %d of them came back to where another had been; %s\n",
+		c.deep[0].Load(), c.deep[1].Load(), c.deep[2].Load(), c.deep[3].Load(), c.met.Load(), c.pace())
+	files := fileAll(*every, progress)
+	fmt.Fprint(os.Stderr, "\r\033[K")
+	fmt.Printf("files of %d people, no crash: %d, one: %d, two: %d; %s\n", payees, files.deep[0].Load(), files.deep[1].Load(), files.deep[2].Load(), files.pace())
+	for _, line := range append(c.lines, files.lines...) {
 		fmt.Println(line)
 	}
 	storm := weathered(*storms)
@@ -65,12 +61,33 @@ func run(args []string) error {
 		fmt.Println(line)
 	}
 	fmt.Printf("%d storms of seeds 1 to %d: all heal but %d\n", *storms, *storms, storm.failed.Load())
-	failed := c.failed.Load() + storm.failed.Load()
-	fmt.Printf("%d passed, %d failed\n", c.total()+int64(*storms)-failed, failed)
+	failed := c.failed.Load() + files.failed.Load() + storm.failed.Load()
+	fmt.Printf("%d passed, %d failed\n", c.total()+files.total()+int64(*storms)-failed, failed)
 	if failed > 0 {
 		return errors.New("an invariant is broken")
 	}
 	return nil
+}
+
+// again runs the one schedule that a failure printed.
+func again(line string) error {
+	if isFiling(line) {
+		s, err := parseFiling(line)
+		if err != nil {
+			return err
+		}
+		touches, wrong := cabinets().live(s)
+		fmt.Printf("%s\n%d touches of the world\n", s, touches)
+		return verdict(wrong)
+	}
+	s, err := parse(line)
+	if err != nil {
+		return err
+	}
+	l := home(s.office)
+	touches, wrong := l.live(s, l.begin, nil, nil)
+	fmt.Printf("%s\n%d touches of the world\n", s, touches)
+	return verdict(wrong)
 }
 
 // home is a life in which schedules of that office can be lived.
@@ -131,6 +148,11 @@ func (c *count) total() int64 {
 		n += c.deep[i].Load()
 	}
 	return n
+}
+
+// pace is how long it took.
+func (c *count) pace() string {
+	return fmt.Sprintf("in %s on %d cores, %.0f a second of processor time", c.took.Round(time.Second), runtime.NumCPU(), float64(c.total())/c.busy.Seconds())
 }
 
 func (c *count) fail(line string) {
@@ -202,36 +224,43 @@ func officeRoots() []root {
 // those that can happen: each touch that the life with the crashes before it
 // really makes.
 func enumerate(every int, show func(*count, int)) *count {
+	all := roots()
+	return inParallel(len(all), every, show, func(c *count) func(int) {
+		before, after := born(), undecided()
+		return func(i int) {
+			l := before
+			if all[i].office != decided {
+				l = after
+			}
+			l.met = 0
+			c.deepen(l, all[i].schedule, l.begin, all[i].depth, memory{})
+			c.met.Add(l.met)
+		}
+	})
+}
+
+// inParallel does every nth of so many behaviours, on all processors; worker makes
+// what one of them needs. show, when there is one, is told how far it has come.
+func inParallel(behaviours, every int, show func(*count, int), worker func(*count) func(int)) *count {
 	c := &count{}
 	begin, used := time.Now(), processor()
-	var mine []root
-	for i, r := range roots() {
-		if i%every == 0 {
-			mine = append(mine, r)
-		}
-	}
-	work := make(chan root)
+	work := make(chan int)
 	var wg sync.WaitGroup
 	for range runtime.NumCPU() {
 		wg.Go(func() {
-			before, after := born(), undecided()
-			for r := range work {
-				l := before
-				if r.office != decided {
-					l = after
-				}
-				c.deepen(l, r.schedule, l.begin, r.depth, memory{})
+			do := worker(c)
+			for i := range work {
+				do(i)
 				c.roots.Add(1)
 			}
-			c.met.Add(before.met + after.met)
 		})
 	}
 	last := time.Time{}
-	for _, r := range mine {
-		work <- r
+	for i := 0; i < behaviours; i += every {
+		work <- i
 		if show != nil && time.Since(last) > time.Second {
 			last = time.Now()
-			show(c, len(mine))
+			show(c, (behaviours+every-1)/every)
 		}
 	}
 	close(work)

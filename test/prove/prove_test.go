@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doudi-aid/doudi/shared/batch/batchtest"
+	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/payout/payouttest"
 )
 
@@ -64,6 +66,59 @@ func TestTheAuditCanSayNo(t *testing.T) {
 		if l.audit(); len(l.found.wrong) == 0 {
 			t.Errorf("%s told, and nobody minds", name)
 		}
+	}
+}
+
+// TestFiles: every bank, each with other officers and workers; and answers lost,
+// although it was done, at every touch of the file of which each line ends otherwise.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	c, roots := cabinets(), fileRoots()
+	var all []filing
+	for i := range tellers() {
+		all = append(all, roots[i*len(releases)*len(workers)+i%(len(releases)*len(workers))].filing)
+	}
+	lines := filing{teller: tellers()[1], release: "told", workers: "one"}
+	touches, _ := c.live(lines)
+	for at := 1; at <= touches; at++ {
+		next := lines
+		next.dooms = []doomedFile{{at, batchtest.LostDone}}
+		all = append(all, next)
+	}
+	for _, s := range all {
+		_, wrong := c.live(s)
+		if len(wrong) > 0 {
+			t.Errorf("%s: %q", s, wrong)
+		}
+		if back, err := parseFiling(s.String()); err != nil || back.String() != s.String() {
+			t.Errorf("%s came back as %s: %v", s, back, err)
+		}
+	}
+	// And the same schedule is the same life.
+	before, _ := c.live(all[len(all)-1])
+	if after, _ := cabinets().live(all[len(all)-1]); before != after {
+		t.Errorf("%d touches, and then %d", before, after)
+	}
+	for _, bad := range []string{"file/paid", "file/none/told/one/", "file/paid/told/three/", "file/paid/told/one/1:sleep", "file/paid/told/one/x:lost"} {
+		if s, err := parseFiling(bad); err == nil {
+			t.Errorf("%q is taken for %s", bad, s)
+		}
+	}
+}
+
+// TestTheJudgeOfFilesCanSayNo: other ends than were announced do not pass.
+func TestTheJudgeOfFilesCanSayNo(t *testing.T) {
+	t.Parallel()
+	c := cabinets()
+	s := filing{teller: tellers()[1], release: "told", workers: "one"}
+	s.teller.ends[0] = payout.Paid
+	if _, wrong := c.live(s); len(wrong) == 0 {
+		t.Error("a line that failed passed for paid")
+	}
+	s = filing{teller: tellers()[7], release: "told", workers: "one"} // of which two files are formed
+	s.teller.again = false
+	if _, wrong := c.live(s); len(wrong) == 0 {
+		t.Error("a file that was rejected passed for one that paid")
 	}
 }
 

@@ -5,12 +5,15 @@
 package batchtest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -72,8 +75,11 @@ const (
 // Dooms lists every doom.
 func Dooms() []Doom { return []Doom{DieBefore, DieAfter, Lost, LostDone} }
 
-// errDead is what the dead are told.
-var errDead = errors.New("batchtest: the process is dead")
+var (
+	// errDead is what the dead are told.
+	errDead = errors.New("batchtest: the process is dead")
+	errCut  = errors.New("connection cut")
+)
 
 // Room holds approved applications.
 type Room struct {
@@ -86,12 +92,17 @@ type Room struct {
 	// Codes counts alarms by code.
 	Codes map[string]int64
 	Sends int // files sent
+	// Before, when set, runs before every transaction of whoever looks through Table.
+	Before func()
 
 	mu      sync.Mutex
 	at      time.Time
 	touches int
 	dooms   map[int]Doom
 	dead    bool
+	sent    map[string][]string // digests of what was sent, by path
+	kept    *embedded.Store     // as Again finds it
+	keys    world.Keys
 }
 
 type oneKey struct{ seal.Key }
@@ -99,22 +110,94 @@ type oneKey struct{ seal.Key }
 func (k oneKey) Current(context.Context) (seal.Key, error)      { return k.Key, nil }
 func (k oneKey) ByID(context.Context, string) (seal.Key, error) { return k.Key, nil }
 
+// Direct is a room whose bank is called without a network, and which Again opens
+// anew: an enumeration spends its time on schedules.
+func Direct(t testing.TB, n int) *Room {
+	t.Helper()
+	r := room(t, n, func(r *Room) (http.RoundTripper, string) { return direct{r}, "http://bank.test" })
+	r.kept = r.Store
+	r.Again(world.Scenario{}, nil)
+	return r
+}
+
+// Again makes the room what it was when Keep was called last, or when it was made,
+// with a new bank of that scenario and dooms to come.
+func (r *Room) Again(scenario world.Scenario, dooms map[int]Doom) {
+	r.T.Helper()
+	r.Store = r.kept.Fork()
+	r.openWorld(scenario)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Codes, r.Sends, r.sent, r.Before = map[string]int64{}, 0, map[string][]string{}, nil
+	r.at, r.touches, r.dooms, r.dead = Start, 0, dooms, false
+	r.Log.Reset()
+}
+
+// Keep is what Again goes back to from now on.
+func (r *Room) Keep() { r.kept = r.Store }
+
+// direct calls the world's own handler.
+type direct struct{ room *Room }
+
+func (d direct) RoundTrip(q *http.Request) (*http.Response, error) {
+	w := &wire{ResponseRecorder: httptest.NewRecorder()}
+	if q.Body == nil {
+		q.Body = http.NoBody
+	}
+	if d.room.World.Handler().ServeHTTP(w, q); w.cut {
+		return nil, errCut
+	}
+	answer := w.Result()
+	answer.Request = q
+	return answer, nil
+}
+
+// wire is an answer that whoever gives it may cut.
+type wire struct {
+	*httptest.ResponseRecorder
+	cut bool
+}
+
+// Hijack is how the world cuts a line.
+func (w *wire) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.cut = true
+	ours, theirs := net.Pipe()
+	return ours, nil, theirs.Close()
+}
+
 // New is a room with n applications whose touches after their approval go as dooms
 // have it, by number from 1.
 func New(t testing.TB, n int, scenario string, dooms map[int]Doom) *Room {
 	t.Helper()
+	r := room(t, n, func(r *Room) (http.RoundTripper, string) {
+		s, err := world.ParseScenario([]byte(scenario))
+		must(t, err)
+		r.openWorld(s)
+		server := httptest.NewServer(r.World.Handler())
+		transport := &http.Transport{}
+		t.Cleanup(func() { transport.CloseIdleConnections(); server.Close(); _ = r.World.Close() })
+		return transport, server.URL
+	})
+	r.dooms = dooms
+	return r
+}
+
+func (r *Room) openWorld(scenario world.Scenario) {
+	r.T.Helper()
+	var err error
+	r.World, err = world.New(world.Options{Keys: r.keys, Seed: "batch", Now: r.Now, Scenario: scenario, AdoptStrangers: true})
+	must(r.T, err)
+}
+
+// room is a room with n applications and a bank at the end of the line that open makes.
+func room(t testing.TB, n int, open func(*Room) (http.RoundTripper, string)) *Room {
+	t.Helper()
 	key, err := seal.NewKey("k1", seal.AES256GCM, bytes.Repeat([]byte{7}, seal.AES256GCM.KeyBytes()))
 	must(t, err)
 	r := &Room{T: t, Store: embedded.Memory(), Box: seal.NewBox(oneKey{key}, rand.Reader), at: Start, Codes: map[string]int64{}}
-	s, err := world.ParseScenario([]byte(scenario))
-	must(t, err)
-	keys := world.LocalKeys("batch")
-	r.World, err = world.New(world.Options{Keys: keys, Seed: "batch", Now: r.Now, Scenario: s, AdoptStrangers: true})
-	must(t, err)
-	server := httptest.NewServer(r.World.Handler())
-	client := &http.Client{Transport: line{r, &http.Transport{}}}
-	clean(t, func() { client.CloseIdleConnections(); server.Close(); _ = r.World.Close() })
-	c, err := bank.New(keys.BankConfig(server.URL, client, r.Now, rand.Reader))
+	r.keys, r.sent = world.LocalKeys("batch"), map[string][]string{}
+	transport, url := open(r)
+	c, err := bank.New(r.keys.BankConfig(url, &http.Client{Transport: line{r, transport}}, r.Now, rand.Reader))
 	must(t, err)
 	r.Files, err = filerail.New(c, world.DefaultLayout)
 	must(t, err)
@@ -125,12 +208,8 @@ func New(t testing.TB, n int, scenario string, dooms map[int]Doom) *Room {
 	for i := range n {
 		r.approve(i)
 	}
-	r.dooms = dooms
 	return r
 }
-
-// clean is t.Cleanup, for the kinds of T that have one.
-func clean(t testing.TB, f func()) { t.Cleanup(f) }
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -209,16 +288,26 @@ func (r *Room) touch(act func() error, lost error) error {
 func (r *Room) Touches() int { r.mu.Lock(); defer r.mu.Unlock(); return r.touches }
 
 // Table is the store as the functions see it.
-func (r *Room) Table() table.Store { return mortal{r.Store, r} }
+func (r *Room) Table() table.Store { return mortal{r} }
 
-type mortal struct {
-	table.Store
-	room *Room
+type mortal struct{ room *Room }
+
+// Get reads from the room's store as it is now.
+func (m mortal) Get(ctx context.Context, k table.Key) (table.Item, bool, error) {
+	return m.room.Store.Get(ctx, k)
+}
+
+// Query reads from the room's store as it is now.
+func (m mortal) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	return m.room.Store.Query(ctx, q)
 }
 
 // Transact applies writes, or not, as the dooms have it.
 func (m mortal) Transact(ctx context.Context, writes ...table.Write) error {
-	return m.room.touch(func() error { return m.Store.Transact(ctx, writes...) }, table.ErrUnknown)
+	if before := m.room.Before; before != nil {
+		before()
+	}
+	return m.room.touch(func() error { return m.room.Store.Transact(ctx, writes...) }, table.ErrUnknown)
 }
 
 type line struct {
@@ -226,23 +315,24 @@ type line struct {
 	to   http.RoundTripper
 }
 
-func (l line) CloseIdleConnections() {
-	if c, ok := l.to.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
 func (l line) RoundTrip(q *http.Request) (answer *http.Response, err error) {
 	if q.Method == http.MethodPost {
+		body, err := io.ReadAll(q.Body)
+		if err != nil {
+			return nil, err
+		}
+		_ = q.Body.Close()
+		q.Body = io.NopCloser(bytes.NewReader(body))
 		l.room.mu.Lock()
 		l.room.Sends++
+		l.room.sent[q.URL.Path] = append(l.room.sent[q.URL.Path], batch.Digest(body))
 		l.room.mu.Unlock()
 	}
 	err = l.room.touch(func() error {
 		var err error
 		answer, err = l.to.RoundTrip(q)
 		return err
-	}, errors.New("connection cut"))
+	}, errCut)
 	if err != nil {
 		if answer != nil {
 			_ = answer.Body.Close()
@@ -288,6 +378,16 @@ func (r *Room) Batch(id string) batch.Batch {
 	b, err := batch.Get(context.Background(), r.Store, id)
 	must(r.T, err)
 	return b
+}
+
+// Items is everything in a partition.
+func (r *Room) Items(partition string) (all []table.Item) {
+	r.T.Helper()
+	for item, err := range table.All(context.Background(), r.Store, table.Query{PK: partition}) {
+		must(r.T, err)
+		all = append(all, item)
+	}
+	return all
 }
 
 // Payout is the nth application's payout as it is stored.
@@ -371,6 +471,20 @@ func (r *Room) Credits(n int) int {
 		}
 	}
 	return paid
+}
+
+// SameBytes checks that nothing but the very same bytes was ever sent under one id.
+func (r *Room) SameBytes() {
+	r.T.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for path, sent := range r.sent {
+		for _, digest := range sent {
+			if digest != sent[0] {
+				r.T.Errorf("M10: other bytes went to %s", path)
+			}
+		}
+	}
 }
 
 // Books checks that the funds say what the bank says, and what every payout says.
