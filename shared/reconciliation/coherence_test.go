@@ -305,7 +305,16 @@ func TestR37BlindnessStopsPayments(t *testing.T) {
 	if days, _, err := reconciliation.Blindness(t.Context(), h.Store, reconciliation.Bank, h.Now().Add(3*time.Hour)); err != nil || days != 3 {
 		t.Errorf("%d days since %s, %v", days, first, err)
 	}
-	h.Receive(BankSource, last)
+	if _, _, err := h.Office.Receive(t.Context(), reconciliation.Bank, last, BankSource.Write(last, nil), reconciliation.From{By: Finance}); err != nil {
+		t.Fatal(err)
+	}
+	if _, lifts := watch(t, h); len(lifts) != 0 || !stopped(t, h, award.Bank) {
+		t.Errorf("one person alone lets payments go on: %v", lifts)
+	}
+	signed := BankSource.Write(last, nil)
+	if _, _, err := h.Office.Receive(t.Context(), reconciliation.Bank, last, signed, reconciliation.From{By: Settle, Verified: true}); err != nil {
+		t.Fatal(err)
+	}
 	if _, lifts := watch(t, h); len(lifts) != 2 || stopped(t, h, award.Bank) {
 		t.Errorf("it sees again, and payments stand still: %v", lifts)
 	}
@@ -486,4 +495,56 @@ func (i *interleaved) Transact(ctx context.Context, writes ...table.Write) error
 		i.before()
 	}
 	return i.Store.Transact(ctx, writes...)
+}
+
+// What one person brings for an account whose keeper can be asked is held against
+// our books and ends no blindness, is asked for on, and never takes the place of what
+// the keeper signed: else whoever pays could write the statement that clears them.
+func TestOnePersonDoesNotWriteTheStatement(t *testing.T) {
+	t.Parallel()
+	h, lines := three(t)
+	bring := func(raw []byte, verified bool) (reconciliation.Head, bool, error) {
+		t.Helper()
+		return h.Office.Receive(t.Context(), reconciliation.Bank, Day, raw, reconciliation.From{By: Finance, Verified: verified})
+	}
+	clean, other := BankSource.Write(Day, lines), BankSource.Write(Day, lines[1:])
+	brought, fresh, err := bring(clean, false)
+	if err != nil || !fresh || brought.Sees() {
+		t.Fatal(fresh, err)
+	}
+	if _, _, err := h.Office.Match(t.Context(), brought, Settle); err != nil {
+		t.Fatal(err)
+	}
+	stored := func() reconciliation.Head {
+		t.Helper()
+		s, err := reconciliation.Statement(t.Context(), h.Store, reconciliation.Bank, Day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if s := stored(); s.Standing != reconciliation.Matched || !s.Next.After(h.Now()) || s.Next.After(h.Now().Add(time.Hour)) {
+		t.Errorf("nobody asks the bank any more: %s, next %v", s.Standing, s.Next)
+	}
+	// The bank signs the very same: now we see.
+	if s, fresh, err := bring(clean, true); err != nil || !fresh || !s.Sees() || s.Issue != 1 {
+		t.Errorf("%+v %v %v", s, fresh, err)
+	}
+	if _, fresh, err := bring(clean, false); err != nil || fresh {
+		t.Errorf("the same again: %v %v", fresh, err)
+	}
+	if _, _, err := bring(other, false); !errors.Is(err, reconciliation.ErrSigned) {
+		t.Errorf("a file that somebody brought took the place of a signed one: %v", err)
+	}
+	if s, fresh, err := bring(other, true); err != nil || !fresh || s.Issue != 2 {
+		t.Errorf("the bank restates: %+v %v %v", s, fresh, err)
+	}
+	// Where nobody can be asked, what people bring is what there is.
+	byHand := BankSource
+	byHand.ByHand = true
+	h, lines = three(t)
+	h.Office.Sources = reconciliation.Sources{byHand}
+	if s, _, err := bring(BankSource.Write(Day, lines), false); err != nil || !s.Sees() {
+		t.Errorf("%+v %v", s, err)
+	}
 }

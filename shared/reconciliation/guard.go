@@ -63,8 +63,8 @@ func (c cause) stops(b brake.Brake) bool {
 	return b.Kind == c.kind && b.Target == c.target && b.Division == c.division && b.Reason == c.reason
 }
 
-// Blindness is how many of the latest days in a row a source has no believed
-// statement of; 0 when the latest is there. Days before the source was first looked
+// Blindness is how many of the latest days in a row a source has no statement of by
+// which we see (Head.Sees); 0 when the latest is there. Days before the source was first looked
 // at do not count.
 func Blindness(ctx context.Context, t table.Store, source string, now time.Time) (days int, last civil.Day, err error) {
 	since, err := Since(ctx, t, source)
@@ -76,7 +76,7 @@ func Blindness(ctx context.Context, t table.Store, source string, now time.Time)
 		if err != nil {
 			return days, last, err
 		}
-		if h.Believed() {
+		if h.Sees() {
 			return days, day, nil
 		}
 		if late := Ready(day); h.Asked.After(late) && now.Before(h.Asked.Add(patience)) || now.Before(late.Add(patience)) {

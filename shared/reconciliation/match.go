@@ -61,7 +61,7 @@ func (o Office) Match(ctx context.Context, h Head, by event.Actor) (r Report, mo
 	next := h
 	next.Version++
 	next.Standing, next.Counted = Matched, &m.report.Counted
-	next.Next = h.lookAgain()
+	next.Next = h.lookAgain(now)
 	moved, err = next.commit(ctx, o.Table, next.event("matched", by, now))
 	return m.report, moved, err
 }

@@ -72,18 +72,26 @@ type Head struct {
 	By       event.Actor `json:"by,omitzero"`
 	// Verified: it came from the provider, signed. What a person brought proves
 	// nothing about a payment; it is a reason to ask.
-	Verified bool      `json:"verified,omitempty"`
-	At       time.Time `json:"at,omitzero"`
-	Asked    time.Time `json:"asked,omitzero"`  // when it was first wanted
-	Tries    int       `json:"tries,omitempty"` // since it was last there
-	Code     string    `json:"code,omitempty"`  // why the last try brought nothing
-	Looks    int       `json:"looks,omitempty"` // fetched again, for restatements
-	Next     time.Time `json:"next,omitzero"`
-	Counted  *Counted  `json:"counted,omitempty"`
+	Verified bool `json:"verified,omitempty"`
+	// ByHand: the account is one that nobody can be asked about, so that people bring
+	// its statements (Source.ByHand).
+	ByHand  bool      `json:"by_hand,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+	Asked   time.Time `json:"asked,omitzero"`  // when it was first wanted
+	Tries   int       `json:"tries,omitempty"` // since it was last there
+	Code    string    `json:"code,omitempty"`  // why the last try brought nothing
+	Looks   int       `json:"looks,omitempty"` // fetched again, for restatements
+	Next    time.Time `json:"next,omitzero"`
+	Counted *Counted  `json:"counted,omitempty"`
 }
 
 // Believed reports whether a statement is there.
 func (h Head) Believed() bool { return h.Issue > 0 }
+
+// Sees reports whether a statement is there that nobody here could have written: one
+// that the provider signed, or any where the provider cannot be asked. What one
+// person brought meanwhile is held against our books, and does not end blindness.
+func (h Head) Sees() bool { return h.Believed() && (h.Verified || h.ByHand) }
 
 const headKey = "HEAD"
 
@@ -243,8 +251,9 @@ type From struct {
 }
 
 // Receive believes a statement: it is as agreed, of that source and that day. Its
-// exact bytes are kept. The same bytes again change nothing; others restate it,
-// and both are kept. fresh tells whether anything changed.
+// exact bytes are kept. The same bytes again change nothing, unless now they are
+// signed; others restate it, and both are kept. What somebody brought never replaces
+// what the provider signed (ErrSigned). fresh tells whether anything changed.
 //
 // If we die before the head is written nothing is believed; after it, the head
 // stands in the due index until it is held against our books.
@@ -265,20 +274,28 @@ func (o Office) Receive(ctx context.Context, source string, day civil.Day, raw [
 		if h, err = Statement(ctx, o.Table, source, day); err != nil {
 			return h, false, err
 		}
-		if h.Digest == digest {
+		same := h.Digest == digest
+		switch {
+		case same && (h.Verified || !from.Verified):
 			return h, false, nil
+		case h.Verified && !from.Verified:
+			return h, false, ErrSigned
 		}
 		chunks, err := o.keep(ctx, source, day, digest, raw)
 		if err != nil {
 			return h, false, err
 		}
-		kind := "received"
-		if h.Issue > 0 {
+		kind, issue := "received", h.Issue+1
+		switch {
+		case same:
+			kind, issue = "confirmed", h.Issue
+		case h.Issue > 0:
 			kind = "restated"
 		}
 		next := h
 		next.Version++
-		next.Standing, next.Issue, next.Digest, next.Bytes, next.Chunks = Received, h.Issue+1, digest, len(raw), chunks
+		next.Issue = issue
+		next.Standing, next.Digest, next.Bytes, next.Chunks, next.ByHand = Received, digest, len(raw), chunks, s.ByHand
 		next.By, next.Verified, next.At, next.Next, next.Tries, next.Code = from.By, from.Verified, now, now, 0, ""
 		e := next.event(kind, from.By, now)
 		if from.Event != nil {
@@ -378,9 +395,12 @@ func bookedOn(ctx context.Context, t table.Store, rails []award.Rail, day civil.
 	return all, nil
 }
 
-// lookAgain is when h is fetched again, to see whether it was restated; zero when
-// that was done often enough.
-func (h Head) lookAgain() time.Time {
+// lookAgain is when h is fetched again, to see whether it was restated, or signed at
+// last; zero when that was done often enough.
+func (h Head) lookAgain(now time.Time) time.Time {
+	if !h.Sees() {
+		return now.Add(pauses[len(pauses)-1])
+	}
 	if h.Looks >= len(looks) {
 		return time.Time{}
 	}
