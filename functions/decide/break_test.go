@@ -144,7 +144,7 @@ func TestADaysCutIsNoTaskBeforeItIsOld(t *testing.T) {
 	t.Parallel()
 	w, _ := books(t)
 	by := event.Actor{Kind: event.System, ID: "settle"}
-	b := reconciliation.Break{ID: "bank-20261122-" + strings.Repeat("0", 26), Version: 1, Source: reconciliation.Bank, Day: calendar.Today(w.Now()),
+	b := reconciliation.Break{ID: "bank-20261120-" + strings.Repeat("0", 26), Version: 1, Source: reconciliation.Bank, Day: calendar.Today(w.Now()),
 		Class: reconciliation.DateCut, State: reconciliation.Open, Division: firstaidtest.Township, Since: w.Now(), Owner: "finance"}
 	if err := reconciliation.Commit(t.Context(), w.Store, b, b.Event("opened", by, w.Now())); err != nil {
 		t.Fatal(err)
