@@ -38,8 +38,9 @@ const (
 	levelBytes    = 256 << 20
 	// cacheBytes holds the filters, and pebble takes its memtables, of which two
 	// may be full, out of it: with less, nothing is cached and every condition
-	// reads its filters from the file.
-	cacheBytes = 2*memtableBytes + 16<<20
+	// reads its filters from the file. A filter is ten bits a key, and three million
+	// cases are some thirty million keys. A small store never fills it.
+	cacheBytes = 2*memtableBytes + 96<<20
 	// batchBytes ends a group; a transaction is at most table.MaxTotal.
 	batchBytes = 4 << 20
 	// dropEvery is how many changes are dropped at a time.
@@ -381,6 +382,32 @@ func (d *disk) drop(seq uint64) error {
 	}
 	d.dropped = seq
 	return nil
+}
+
+// quietFor is how often in a row, a tenth of a second apart, nothing is found to be
+// sorted before nothing is left.
+const quietFor = 10
+
+// settle waits until nothing is sorted in the background.
+func (d *disk) settle(ctx context.Context) error {
+	return d.held(func() error {
+		if err := d.db.Flush(); err != nil {
+			return err
+		}
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for quiet := 0; quiet < quietFor; quiet++ {
+			if m := d.db.Metrics(); m.Compact.NumInProgress > 0 || m.Flush.NumInProgress > 0 {
+				quiet = 0
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
+		}
+		return nil
+	})
 }
 
 func (d *disk) close() error {

@@ -325,3 +325,43 @@ func TestFeedIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestSettle waits for a store that was written to, loses nothing by it, and waits
+// neither longer than it may nor for one that is closed.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	s, err := embedded.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fund := table.Item{Key: table.Key{PK: fundKey, SK: fundKey}, Version: 1, Counters: map[string]int64{"n": 0}}
+	if err := s.Transact(t.Context(), table.Put{Item: fund}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 200 {
+		if err := s.Transact(t.Context(), numbered("a", n)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if it, ok, err := s.Get(t.Context(), fund.Key); err != nil || !ok || it.Counters["n"] != 200 {
+		t.Errorf("%+v %t %v", it, ok, err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Settle(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("with no time left: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Settle(t.Context()); !errors.Is(err, embedded.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+	memory := embedded.Memory()
+	if err := errors.Join(memory.Settle(ended), memory.Close()); err != nil {
+		t.Errorf("in memory: %v", err)
+	}
+}

@@ -97,6 +97,16 @@ func (s *Store) Fingerprint(seed maphash.Seed) uint64 {
 	return m.fingerprint(seed)
 }
 
+// Settle waits until a durable store has nothing left to sort of what was written:
+// after very much was stored at once it goes on for minutes, and everything else is
+// slower meanwhile.
+func (s *Store) Settle(ctx context.Context) error {
+	if d, ok := s.shelf.(*disk); ok {
+		return d.settle(ctx)
+	}
+	return nil
+}
+
 // Close ends the store. A durable one has nothing left to write: whatever was
 // acknowledged is on the disk already.
 func (s *Store) Close() error { return s.shelf.close() }
