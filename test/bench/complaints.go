@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/shared/complaint"
@@ -13,45 +14,40 @@ import (
 	"github.com/doudi-aid/doudi/test/stage"
 )
 
-// complaints measures whole lives of complaints over HTTP on the durable store,
-// with none stored and with options.stored: filed, accepted, assigned, handled,
-// reviewed, replied and rated, by a complainant who signs in and three officers.
+// complaints measures whole lives of complaints over HTTP on two durable systems
+// in turns, one with none stored and one with options.stored: filed, accepted,
+// assigned, handled, reviewed, replied and rated, by a complainant who signs in and
+// three officers.
 func complaints(ctx context.Context, o options) error {
-	s, err := stage.Open(ctx, o.dir, func(*local.Options) {})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	var officers [3]caller.Caller // of supervision, who handles, who reviews
-	for i, id := range []string{"staff:supervisor-3", "staff:clerk-1", "staff:reviewer-1"} {
-		if officers[i], err = s.Caller.SignIn(ctx, "/v1/staff/sessions", id, "320400"); err != nil {
+	stored := [2]int{0, o.stored}
+	var works [2]func(context.Context) error
+	for i, n := range stored {
+		s, err := stage.Open(ctx, filepath.Join(o.dir, fmt.Sprint(i)), func(*local.Options) {})
+		if err != nil {
 			return err
 		}
-	}
-	life := func(ctx context.Context) error {
-		_, err := live(ctx, s, officers)
-		return err
-	}
-	const clients = 64
-	var before rate
-	for _, stored := range []int{0, o.stored} {
-		if stored > 0 {
+		defer s.Close()
+		var officers [3]caller.Caller // of supervision, who handles, who reviews
+		for i, id := range []string{"staff:supervisor-3", "staff:clerk-1", "staff:reviewer-1"} {
+			if officers[i], err = s.Caller.SignIn(ctx, "/v1/staff/sessions", id, "320400"); err != nil {
+				return err
+			}
+		}
+		if n > 0 {
 			id, err := live(ctx, s, officers)
+			if err == nil {
+				err = fill(ctx, s, id, n)
+			}
 			if err != nil {
 				return err
 			}
-			if err := fill(ctx, s, id, stored); err != nil {
-				return err
-			}
 		}
-		measure(ctx, clients, warming, life)
-		r := measure(ctx, clients, o.lasting, life)
-		fmt.Printf("| %9d stored | %d clients | %s |\n", stored, clients, r)
-		if before.perSecond > 0 {
-			fmt.Printf("\nratio: %.2f of the rate with none stored\n", r.perSecond/before.perSecond)
+		works[i] = func(ctx context.Context) error {
+			_, err := live(ctx, s, officers)
+			return err
 		}
-		before = r
 	}
+	inTurns(ctx, 64, o.lasting, stored, works)
 	return ctx.Err()
 }
 

@@ -57,8 +57,8 @@ func run(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	o := options{}
 	f.DurationVar(&o.lasting, "lasting", 15*time.Second, "how long each measurement lasts")
-	f.IntVar(&o.stored, "stored", 1_000_000, "applications stored before the second lifecycle measurement")
-	f.IntVar(&o.cases, "cases", 100_000, "cases of the year that indicators are folded from, and a tenth of them before")
+	f.IntVar(&o.stored, "stored", 1_000_000, "applications, or complaints, stored before the second measurement")
+	f.IntVar(&o.cases, "cases", 1_000_000, "cases of the year whose report is held against that of one with ten thousand")
 	only := f.String("only", "", "comma-separated parts; empty for all")
 	f.StringVar(&o.dir, "dir", "", "directory for data, on the disk to be measured; empty for a temporary one")
 	profile := f.String("cpuprofile", "", "file to write a CPU profile to")

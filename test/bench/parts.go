@@ -15,31 +15,23 @@ import (
 	"github.com/doudi-aid/doudi/test/stage"
 )
 
-// warming is how long what is measured goes on before it is.
-const warming = 5 * time.Second
-
-// lifecycles measures whole cases twice in one run: with a thousand
-// applications stored, and with options.stored.
+// lifecycles measures whole cases on two systems in turns: one with a thousand
+// applications stored, and one with options.stored.
 func lifecycles(ctx context.Context, o options) error {
-	s, err := stage.Open(ctx, o.dir, func(*local.Options) {})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	const clients = 64
-	var before rate
-	for _, stored := range []int{1000, o.stored} {
-		if err := s.Fill(ctx, stored, storing); err != nil {
+	stored := [2]int{1000, o.stored}
+	var works [2]func(context.Context) error
+	for i, n := range stored {
+		s, err := stage.Open(ctx, filepath.Join(o.dir, fmt.Sprint(i)), func(*local.Options) {})
+		if err != nil {
 			return err
 		}
-		measure(ctx, clients, warming, s.One)
-		r := measure(ctx, clients, o.lasting, s.One)
-		fmt.Printf("| %9d stored | %d clients | %s |\n", stored, clients, r)
-		if before.perSecond > 0 {
-			fmt.Printf("\nratio: %.2f of the rate with 1,000 stored\n", r.perSecond/before.perSecond)
+		defer s.Close()
+		if err := s.Fill(ctx, n, storing); err != nil {
+			return err
 		}
-		before = r
+		works[i] = s.One
 	}
+	inTurns(ctx, 64, o.lasting, stored, works)
 	return ctx.Err()
 }
 

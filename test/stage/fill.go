@@ -35,17 +35,16 @@ func (s *Stage) Fill(ctx context.Context, n int, show func(done, all int)) error
 	return nil
 }
 
-// spare is how many changes are kept for a system that begins to read them after
-// the copies were stored: none of its business.
-const spare = 1000
+// consumers are those of the system's change feed.
+var consumers = []string{"relay", "log"}
 
 // Spread stores the copies from..n−1, each of size writes under an id of its own,
 // and shows how far it has come. It stops early when ctx ends.
 //
 // The system stands still meanwhile and starts again afterwards: a system that has stood for years has told everybody of its changes
 // long ago and has all its events in its log, and does not do it while it is
-// measured. The copies are in no log and no figure. Their ids rise, so that the
-// store has as little left to sort as one that grew over years.
+// measured. The copies are in no log and no figure. Their ids rise, and the
+// store sorts what is left, so that it is as one that grew over years.
 func (s *Stage) Spread(ctx context.Context, from, n int64, size int, copied func(id string, i int64) []table.Write, show func(done int)) error {
 	if s.options.Data == "" {
 		return errors.New("stage: nothing is kept, so nothing can be stored beforehand")
@@ -53,20 +52,41 @@ func (s *Stage) Spread(ctx context.Context, from, n int64, size int, copied func
 	if err := s.Close(); err != nil {
 		return err
 	}
-	store, err := embedded.Open(filepath.Join(s.options.Data, "store"), embedded.Spare(spare))
+	store, err := embedded.Open(filepath.Join(s.options.Data, "store"), embedded.Spare(1000))
 	if err != nil {
 		return err
 	}
-	for _, consumer := range []string{"relay", "log"} {
-		err = errors.Join(err, store.Forget(consumer))
+	for _, c := range consumers { // or every change were kept for them
+		err = errors.Join(err, store.Forget(c))
 	}
 	if err == nil {
 		err = spread(ctx, store, from, n, size, copied, show)
+	}
+	for _, c := range consumers {
+		err = errors.Join(err, told(store, c))
+	}
+	if err == nil {
+		err = store.Settle(ctx)
 	}
 	if err = errors.Join(err, store.Close()); err != nil {
 		return err
 	}
 	return s.start(ctx)
+}
+
+// told lets a consumer of the feed be done with all there is.
+func told(store *embedded.Store, consumer string) error {
+	now, stop := context.WithCancel(context.Background())
+	stop() // waits for nothing new
+	for {
+		changes, err := store.Next(now, consumer, table.MaxPage)
+		if err != nil || len(changes) == 0 {
+			return err
+		}
+		if err := store.Ack(now, consumer, changes[len(changes)-1].Seq); err != nil {
+			return err
+		}
+	}
 }
 
 // spread stores copies, a few transactions at a time.
