@@ -1,12 +1,14 @@
-// Package planted puts known fraud and honest cases that look like it into a whole
-// local system, over HTTP, and says which finding answers which plant. The cases
-// are a file, planted.toml; whoever adds a model plants something for it there. A
-// plant that nothing answers is a hole; a clean case that is held is harm done to
-// somebody in need, and fails as loudly.
+// Package planted puts known fraud and honest cases that look like it, people whom
+// nobody helps, and an operator who alters the record into one whole local system,
+// over HTTP, and says which finding answers which plant. All of it is one file,
+// planted.toml; whoever adds a model plants something for it there. A plant that
+// nothing answers is a hole; a clean case that is held is harm done to somebody in
+// need, and an honest item that is named discredits the check: they fail as loudly.
 package planted
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -19,10 +21,13 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+	"golang.org/x/mod/sumdb/note"
 
+	"github.com/doudi-aid/doudi/cmd/doudi/audit"
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/cmd/doudi/world"
 	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/evidence"
 	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/policy"
@@ -33,13 +38,26 @@ import (
 
 // scenario is the whole file.
 type scenario struct {
-	Plants []plant `toml:"plant"`
-	Clean  []plant `toml:"clean"`
+	Plants     []plant     `toml:"plant"`
+	Clean      []plant     `toml:"clean"`
+	Omissions  []omission  `toml:"omission"`
+	Found      []omission  `toml:"found"` // who applied, or needs nothing
+	Tamperings []tampering `toml:"tampering"`
+	Gaps       []gap       `toml:"gap"`
+}
+
+// gap is a pattern that nothing here answers, and why.
+type gap struct {
+	Of      string `toml:"of"`
+	Pattern string `toml:"pattern"`
+	Why     string `toml:"why"`
+	WhyEn   string `toml:"why_en"`
 }
 
 // plant is one story: cases in order, of which the last is looked at.
 type plant struct {
 	Name    string `toml:"name"`
+	Of      string `toml:"of"`
 	Pattern string `toml:"pattern"`
 	// Finding is the model that must answer, Effect what it must do; a clean case
 	// has neither.
@@ -94,6 +112,8 @@ type field struct {
 	*stage.Stage
 	outside caller.Caller
 
+	witness *witness
+
 	mu    sync.Mutex
 	staff map[string]caller.Caller
 	rules strings.Builder // of the world: what registers say of people made here
@@ -101,7 +121,14 @@ type field struct {
 
 func open(t *testing.T) *field {
 	t.Helper()
-	s, err := stage.Open(context.Background(), "", func(o *local.Options) { o.SweepEvery, o.Log = time.Second, io.Discard })
+	dir := t.TempDir()
+	key, err := audit.InitWitness(rand.Reader, dir, "jjw.example.cn", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stage.Open(context.Background(), "", func(o *local.Options) {
+		o.SweepEvery, o.Log, o.Witnesses = time.Second, io.Discard, []string{key.Public()}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +137,17 @@ func open(t *testing.T) *field {
 			t.Error(err)
 		}
 	})
-	return &field{Stage: s, outside: caller.Caller{Base: s.WorldURL, HTTP: s.Caller.HTTP}, staff: map[string]caller.Caller{}}
+	var about struct{ Key string }
+	if err := s.Caller.Do(t.Context(), http.MethodGet, "/v1/log", "", nil, &about); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := evidence.NewWitness(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &witness{Witness: audit.Witness{URL: s.URL, HTTP: s.Caller.HTTP, Dir: dir, Key: key, Log: s.Evidence.Verifier, Now: time.Now},
+		pins: audit.Pins{Key: s.Evidence.Verifier, Witnesses: []note.Verifier{counts}, Copy: dir}, of: s.System, key: about.Key}
+	return &field{Stage: s, witness: w, outside: caller.Caller{Base: s.WorldURL, HTTP: s.Caller.HTTP}, staff: map[string]caller.Caller{}}
 }
 
 func (f *field) officer(t *testing.T, region, id string) caller.Caller {
@@ -377,11 +414,14 @@ func (f *field) play(t *testing.T, p plant) (id string, out found) {
 func TestEveryPlantIsAnswered(t *testing.T) {
 	t.Parallel()
 	f, s := open(t), read(t)
+	answers := &answers{by: map[string]string{}}
+	var cases []string
 	t.Run("plants", func(t *testing.T) {
 		for _, p := range s.Plants {
 			t.Run(p.Name, func(t *testing.T) {
 				t.Parallel()
 				id, got := f.play(t, p)
+				answers.met(&cases, application.Partition(id))
 				answered := ""
 				for _, h := range got.Inspections {
 					answered += " " + h.Model
@@ -395,7 +435,7 @@ func TestEveryPlantIsAnswered(t *testing.T) {
 				if p.Effect == string(model.Hold) {
 					f.stands(t, id, got)
 				}
-				t.Logf("%s → %s (%s)", p.Pattern, p.Finding, p.Effect)
+				answers.say(p.Name, p.Finding+" ("+p.Effect+")")
 			})
 		}
 	})
@@ -404,11 +444,13 @@ func TestEveryPlantIsAnswered(t *testing.T) {
 			t.Run(p.Name, func(t *testing.T) {
 				t.Parallel()
 				id, got := f.play(t, p)
+				answers.met(&cases, application.Partition(id))
 				for _, h := range got.Inspections {
 					if h.Effect == string(model.Hold) {
 						t.Errorf("%s: held by %s: %s", p.Pattern, h.Model, h.Why)
 					}
 				}
+				answers.say(p.Name, "")
 				if p.Cases[len(p.Cases)-1].ChangesAccount != "" {
 					return // the bank sends it back: it is another's account
 				}
@@ -421,6 +463,9 @@ func TestEveryPlantIsAnswered(t *testing.T) {
 			})
 		}
 	})
+	t.Run("omissions", func(t *testing.T) { f.omissions(t, s, answers.say) })
+	t.Run("operator", func(t *testing.T) { f.operator(t, s, cases, answers.say) })
+	s.page(t, answers.by)
 }
 
 // stands fails unless a hold stands and no money has left.
@@ -435,6 +480,47 @@ func (f *field) stands(t *testing.T, id string, got found) {
 	}
 	if err == nil && (m.State != payout.Due || len(m.Attempts) > 0) {
 		t.Errorf("the money is %s after %d attempts", m.State, len(m.Attempts))
+	}
+}
+
+// patterns are the kinds of fraud and error that inspection and audit bodies report
+// of social aid: each is planted, or it is said why not.
+var patterns = []string{
+	"paid_after_death",  // 死后仍发
+	"assets",            // 有车有房仍领
+	"duplicate",         // 重复享受
+	"kin",               // 人情保、关系保
+	"household",         // 迁户套取
+	"intercepted",       // 截留现金、代管存折
+	"invented",          // 虚构救助对象
+	"false_patient",     // 假病人、假病情、假票据
+	"old_age_allowance", // 违规发放尊老金
+	"missed",            // 应享未享
+}
+
+func TestEveryPatternIsPlanted(t *testing.T) {
+	t.Parallel()
+	s, of := read(t), map[string]bool{}
+	for _, p := range s.Plants {
+		of[p.Of] = true
+	}
+	for _, o := range s.Omissions {
+		of[o.Of] = true
+	}
+	for _, g := range s.Gaps {
+		if of[g.Of] || g.Why == "" || g.WhyEn == "" {
+			t.Errorf("%s is planted, or nobody says why not", g.Of)
+		}
+		of[g.Of] = true
+	}
+	for _, p := range patterns {
+		if !of[p] {
+			t.Errorf("%s is nowhere", p)
+		}
+		delete(of, p)
+	}
+	for p := range of {
+		t.Errorf("%q is a pattern nobody knows", p)
 	}
 }
 

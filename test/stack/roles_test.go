@@ -123,6 +123,14 @@ var neverOf = map[string][]string{
 	"settle":    {"secret-source", "secret-sms", "evidence", "dynamodb:PutItem brake"},
 }
 
+// onlyOf is what one function may do and no other: figures that anybody else could
+// write would show what they like.
+var onlyOf = map[string]string{"dynamodb:PutItem figures": "oversee"}
+
+// mostPolicy is how many characters, without white space, the inline policies of a
+// role may have together (IAM quotas). A name in an account may be longer than here.
+const mostPolicy, roomForNames = 10_240, 2_000
+
 type request struct {
 	Action   string         `json:"action"`
 	Resource string         `json:"resource"`
@@ -173,6 +181,9 @@ func TestRoles(t *testing.T) {
 						t.Errorf("%s is allowed, and must never be (%s)", what, n)
 					}
 				}
+				if only := onlyOf[all[i].name]; only != "" && only != name {
+					t.Errorf("%s is allowed, and is for %s alone", what, only)
+				}
 			case a != "ImplicitlyDenied" && a != "ExplicitlyDenied":
 				t.Errorf("%s: the simulator says %s", what, a)
 			}
@@ -183,6 +194,11 @@ func TestRoles(t *testing.T) {
 	}
 	if len(answers) != len(neverOf) {
 		t.Errorf("%d roles are simulated, %d functions are known here", len(answers), len(neverOf))
+	}
+	for what, only := range onlyOf {
+		if !slices.Contains(allowed, only+" "+what) {
+			t.Errorf("%s cannot do what it alone may: %s", only, what)
+		}
 	}
 	slices.Sort(allowed)
 	got := strings.Join(allowed, "\n") + "\n"
@@ -237,7 +253,11 @@ func policies(t *testing.T) map[string]any {
 		if len(r.Properties.Policies) != 1 {
 			t.Fatalf("%s has %d policies; one is simulated", id, len(r.Properties.Policies))
 		}
-		out[strings.ToLower(strings.TrimSuffix(id, "Role"))] = resolve(t, &r.Properties.Policies[0].PolicyDocument)
+		policy := resolve(t, &r.Properties.Policies[0].PolicyDocument)
+		if size, err := json.Marshal(policy); err != nil || len(size) > mostPolicy-roomForNames {
+			t.Errorf("the policy of %s has %d characters of %d (%v)", id, len(size), mostPolicy, err)
+		}
+		out[strings.ToLower(strings.TrimSuffix(id, "Role"))] = policy
 	}
 	return out
 }
