@@ -193,8 +193,19 @@ var ErrLeaf = errors.New("evidence: not a leaf in canonical form")
 
 // ParseLeaf reads a leaf; ErrLeaf when raw is not what Encode writes, byte for byte.
 func ParseLeaf(raw []byte) (Leaf, error) {
+	if len(raw) > MaxLeaf {
+		return Leaf{}, ErrLeaf
+	}
+	if l, ok := canonical(raw); ok {
+		return l, nil
+	}
+	return decoded(raw)
+}
+
+// decoded reads a leaf by the general decoder, and holds it to what Encode writes.
+func decoded(raw []byte) (Leaf, error) {
 	var l Leaf
-	if len(raw) > MaxLeaf || !utf8.Valid(raw) {
+	if !utf8.Valid(raw) {
 		return l, ErrLeaf
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))

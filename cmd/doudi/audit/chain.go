@@ -61,7 +61,10 @@ type Chain struct {
 func NewChain() *Chain { return &Chain{things: map[thing]last{}} }
 
 // Add is the next leaf.
-func (c *Chain) Add(l evidence.Leaf) []Finding {
+func (c *Chain) Add(l evidence.Leaf) []Finding { return c.add(l, thingOf(l)) }
+
+// add is Add for a leaf whose thing is worked out.
+func (c *Chain) add(l evidence.Leaf, key thing) []Finding {
 	var found []Finding
 	index := c.next
 	c.next++
@@ -87,7 +90,6 @@ func (c *Chain) Add(l evidence.Leaf) []Finding {
 	default:
 		say(BackDated, "says it happened at %s; the log ran then and it was not there; logged at %s", l.At.Format(time.RFC3339), l.Logged.Format(time.RFC3339))
 	}
-	key := thingOf(l)
 	was := c.things[key]
 	switch {
 	case l.Version <= was.version:

@@ -1,61 +1,81 @@
 package audit
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"hash/maphash"
 	"slices"
 
 	"github.com/doudi-aid/doudi/shared/evidence"
 )
 
-// short is the beginning of a hash: enough to tell a million things apart.
-type short [16]byte
-
-func shorten(parts ...string) short {
-	h := sha256.New()
-	for _, p := range parts {
-		_, _ = h.Write(append([]byte(p), 0)) // a hash never fails
-	}
-	return short(h.Sum(nil))
+// bound are the newest commitments that leaves hold to items. The items go by a
+// hash whose seed nobody knows, so that nobody can make two that have the same.
+type bound struct {
+	seed maphash.Seed
+	by   map[uint64]commitment
 }
 
-// bound are the newest commitments that leaves hold to items, by partition and name.
-type bound map[short]commitment
+func newBound() *bound { return &bound{maphash.MakeSeed(), map[uint64]commitment{}} }
 
+// commitment is what a leaf holds to one item.
 type commitment struct {
-	sum  short // its beginning; a commitment that cannot be read is none of any item
-	leaf int64 // that holds it
-	met  bool  // the item is in the export
-	pk   short // its partition
+	item uint64   // the hash of its partition and name
+	pk   uint64   // and of its partition alone
+	sum  [16]byte // how it begins; of one that cannot be read, nothing that any item has
+	leaf int64    // that holds it
+	met  bool     // the item is in the export
+}
+
+func (b *bound) hash(parts ...string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(b.seed)
+	for _, p := range parts {
+		_, _ = h.WriteString(p) // a hash never fails
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
 }
 
 // sumOf is the beginning of a commitment as leaves write it.
-func sumOf(text string) short {
+func sumOf(text string) (sum [16]byte) {
 	var raw [sha256.Size]byte
-	if n, err := base64.RawURLEncoding.Decode(raw[:], []byte(text[:min(len(text), 43)])); err != nil || n != len(raw) {
-		return short{}
+	if len(text) == base64.RawURLEncoding.EncodedLen(len(raw)) {
+		if _, err := base64.RawURLEncoding.Decode(raw[:], []byte(text)); err == nil {
+			copy(sum[:], raw[:])
+		}
 	}
-	return short(raw[:16])
+	return sum
 }
 
-func (b bound) leaf(index int64, l evidence.Leaf) {
+// of are the commitments of a leaf.
+func (b *bound) of(l evidence.Leaf) (all []commitment) {
 	for name, sum := range l.Made() {
-		b[shorten(l.PK, name)] = commitment{sum: sumOf(sum), leaf: index, pk: shorten(l.PK)}
+		all = append(all, commitment{item: b.hash(l.PK, name), pk: b.hash(l.PK), sum: sumOf(sum)})
+	}
+	return all
+}
+
+// keep keeps those of the leaf at index, instead of older ones of the same items.
+func (b *bound) keep(index int64, all []commitment) {
+	for _, c := range all {
+		c.leaf = index
+		b.by[c.item] = c
 	}
 }
 
 // items holds every item against the newest leaf that was written with it.
-func (v *verifier) items() error {
-	erased := map[short]bool{}
-	err := each(v.dir, itemsFile, func(i itemLine) error {
-		key := shorten(i.PK, i.SK)
-		c, ok := v.bound[key]
+func (v *verifier) items(ctx context.Context) error {
+	erased := map[uint64]bool{}
+	err := each(ctx, v.dir, itemsFile, func(i itemLine) error {
+		c, ok := v.bound.by[v.bound.hash(i.PK, i.SK)]
 		if !ok {
 			v.Unbound++
 			return nil
 		}
 		c.met = true
-		v.bound[key] = c
+		v.bound.by[c.item] = c
 		switch {
 		case i.Erased:
 			erased[c.pk] = true
@@ -68,7 +88,7 @@ func (v *verifier) items() error {
 		return nil
 	})
 	var gone []int64
-	for _, c := range v.bound {
+	for _, c := range v.bound.by {
 		if !c.met && !erased[c.pk] {
 			gone = append(gone, c.leaf)
 		}

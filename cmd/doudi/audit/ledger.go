@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -55,7 +56,7 @@ func (b *books) leaf(index int64, l evidence.Leaf) {
 			d = &decided{}
 			b.awards[key] = d
 		}
-		d.leaf, d.name, d.state, d.fen, d.paid = index, l.Name(), l.Facts.Text("state"), l.Facts.Fen("amount_fen"), l.Facts.Fen("paid_fen")
+		d.leaf, d.name, d.state, d.fen, d.paid = index, l.Name(), strings.Clone(l.Facts.Text("state")), l.Facts.Fen("amount_fen"), l.Facts.Fen("paid_fen")
 	case reconciliation.StatementNoun:
 		key := l.PK + " " + l.ID
 		s := b.statements[key]
@@ -65,7 +66,7 @@ func (b *books) leaf(index int64, l evidence.Leaf) {
 		}
 		s.leaf, s.version = index, l.Version
 		if digest := l.Facts.Text("digest"); digest != "" {
-			s.digest = digest
+			s.digest = strings.Clone(digest)
 		}
 		if l.Kind == "matched" {
 			s.lines, s.booked, s.matchedAt = l.Facts.Fen("lines_fen"), l.Facts.Fen("booked_fen"), l.Version
@@ -90,14 +91,14 @@ func (b *books) state(r *Report, s stateLine) {
 }
 
 // ledger folds every slice of every fund and holds it against the awards.
-func (v *verifier) ledger() error {
+func (v *verifier) ledger(ctx context.Context) error {
 	type slice struct {
 		balances fund.Balances
 		there    bool
 		entries  []fund.Entry
 	}
 	slices := map[string]*slice{}
-	err := each(v.dir, ledgerFile, func(l ledgerLine) error {
+	err := each(ctx, v.dir, ledgerFile, func(l ledgerLine) error {
 		s := slices[l.Slice]
 		if s == nil {
 			s = &slice{}
@@ -204,8 +205,8 @@ func (v *verifier) award(d *decided) {
 }
 
 // statements holds the banks' statements against the leaves.
-func (v *verifier) statements() error {
-	return each(v.dir, statementsFile, func(s statementLine) error {
+func (v *verifier) statements(ctx context.Context) error {
+	return each(ctx, v.dir, statementsFile, func(s statementLine) error {
 		b := v.money.statements[s.PK+" "+s.ID]
 		switch {
 		case b == nil:

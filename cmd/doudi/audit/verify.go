@@ -1,17 +1,13 @@
 package audit
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -77,7 +73,7 @@ type verifier struct {
 	edge   evidence.Edge
 	roots  map[uint64]tlog.Hash // at the sizes that checkpoints speak of
 	money  *books
-	bound  bound
+	bound  *bound
 	end    time.Time // Logged of the last leaf
 }
 
@@ -86,7 +82,7 @@ type verifier struct {
 // done. An error is an export that cannot be read at all.
 func Verify(ctx context.Context, dir string, pins Pins, progress func(done, of uint64)) (Report, error) {
 	r := Report{Pinned: pins.Key != nil}
-	v := &verifier{Report: &r, dir: dir, pins: pins, chain: NewChain(), roots: map[uint64]tlog.Hash{}, money: newBooks(), bound: bound{}}
+	v := &verifier{Report: &r, dir: dir, pins: pins, chain: NewChain(), roots: map[uint64]tlog.Hash{}, money: newBooks(), bound: newBound()}
 	raw, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return r, err
@@ -106,20 +102,20 @@ func Verify(ctx context.Context, dir string, pins Pins, progress func(done, of u
 	}
 	r.Root = v.edge.Root().String()
 	v.compare(signed)
-	if err := v.events(); err != nil {
+	if err := v.events(ctx); err != nil {
 		return r, err
 	}
-	if err := v.states(); err != nil {
+	if err := v.states(ctx); err != nil {
 		return r, err
 	}
-	if err := v.items(); err != nil {
+	if err := v.items(ctx); err != nil {
 		return r, err
 	}
-	if err := v.ledger(); err != nil {
+	if err := v.ledger(ctx); err != nil {
 		return r, err
 	}
 	r.Late, r.Things = v.chain.Late, len(v.chain.things)
-	return r, v.statements()
+	return r, v.statements(ctx)
 }
 
 // signatures opens every checkpoint that is to be had.
@@ -195,86 +191,31 @@ func otherKey(raw []byte, key note.Verifier) bool {
 
 func second(_ *note.Note, err error) error { return err }
 
-// parsed is one leaf that was read.
+// parsed is one leaf that was read, with what takes time to work out of it.
 type parsed struct {
-	leaf evidence.Leaf
-	hash tlog.Hash
-	err  error
+	leaf  evidence.Leaf
+	hash  tlog.Hash
+	thing thing
+	made  []commitment
+	err   error
 }
 
-// batchLines is how many leaves are parsed in one go by one worker.
-const batchLines = 2048
-
-// leaves reads them in order: several parse, one follows.
+// leaves reads them in order.
 func (v *verifier) leaves(ctx context.Context, progress func(done, of uint64)) error {
-	f, err := os.Open(filepath.Join(v.dir, leavesFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	type batch struct {
-		raw  []byte // whole lines
-		done chan []parsed
-	}
-	todo, inOrder := make(chan batch, runtime.NumCPU()), make(chan batch, 2*runtime.NumCPU())
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	for range runtime.NumCPU() {
-		go func() {
-			for b := range todo {
-				var all []parsed
-				for line := range bytes.Lines(b.raw) {
-					line = bytes.TrimSuffix(line, []byte("\n"))
-					p := parsed{hash: tlog.RecordHash(line)}
-					p.leaf, p.err = evidence.ParseLeaf(line)
-					all = append(all, p)
-				}
-				b.done <- all
-			}
-		}()
-	}
-	var readErr error
-	go func() {
-		defer close(inOrder)
-		defer close(todo)
-		r := bufio.NewReaderSize(f, 1<<20)
-		for readErr == nil {
-			var raw []byte
-			for range batchLines {
-				line, err := r.ReadSlice('\n')
-				raw = append(raw, line...)
-				if errors.Is(err, bufio.ErrBufferFull) {
-					continue
-				}
-				if err != nil {
-					readErr = err
-					break
-				}
-			}
-			if len(raw) == 0 {
-				break
-			}
-			b := batch{raw, make(chan []parsed, 1)}
-			select {
-			case todo <- b:
-				inOrder <- b
-			case <-ctx.Done():
-				readErr = ctx.Err()
-			}
+	return eachLine(ctx, v.dir, leavesFile, func(line []byte) (parsed, error) {
+		p := parsed{hash: tlog.RecordHash(line)}
+		if p.leaf, p.err = evidence.ParseLeaf(line); p.err == nil {
+			p.thing, p.made = thingOf(p.leaf), v.bound.of(p.leaf)
 		}
-	}()
-	for b := range inOrder {
-		for _, p := range <-b.done {
-			v.leaf(p)
-		}
+		return p, nil // one that is no leaf is a finding
+	}, func(p parsed) error {
+		v.leaf(p)
+		return nil
+	}, func() {
 		if progress != nil {
 			progress(v.edge.Size, v.Leaves)
 		}
-	}
-	if !errors.Is(readErr, io.EOF) {
-		return readErr
-	}
-	return nil
+	})
 }
 
 func (v *verifier) leaf(p parsed) {
@@ -292,10 +233,10 @@ func (v *verifier) leaf(p parsed) {
 		v.add(Finding{Malformed, index, "", "it is not a leaf in canonical form"})
 		return
 	}
-	v.add(v.chain.Add(p.leaf)...)
+	v.add(v.chain.add(p.leaf, p.thing)...)
 	v.end = p.leaf.Logged
 	v.money.leaf(index, p.leaf)
-	v.bound.leaf(index, p.leaf)
+	v.bound.keep(index, p.made)
 }
 
 // compare holds the leaves against what was published and signed.
@@ -361,31 +302,10 @@ func readHashes(name string) ([]tlog.Hash, error) {
 	return all, nil
 }
 
-// each reads a file of JSON lines.
-func each[T any](dir, name string, f func(T) error) error {
-	file, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	d := json.NewDecoder(bufio.NewReaderSize(file, 1<<20))
-	for {
-		var one T
-		if err := d.Decode(&one); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := f(one); err != nil {
-			return err
-		}
-	}
-}
-
 // events holds what the events are now against the leaves.
-func (v *verifier) events() error {
+func (v *verifier) events(ctx context.Context) error {
 	next := int64(0)
-	err := each(v.dir, eventsFile, func(e eventLine) error {
+	err := each(ctx, v.dir, eventsFile, func(e eventLine) error {
 		if e.Index == None {
 			l, err := evidence.ParseLeaf(e.Unlogged)
 			what := string(e.Unlogged)
@@ -426,8 +346,8 @@ func nameOf(raw []byte) string {
 }
 
 // states holds the things against their newest leaves.
-func (v *verifier) states() error {
-	err := each(v.dir, statesFile, func(s stateLine) error {
+func (v *verifier) states(ctx context.Context) error {
+	err := each(ctx, v.dir, statesFile, func(s stateLine) error {
 		l := evidence.Leaf{PK: s.PK, Noun: s.Noun, ID: s.ID, Version: s.Version}
 		what, logged := l.Name(), v.chain.Version(l)
 		v.chain.meet(l)
