@@ -116,7 +116,8 @@ type Batch struct {
 	Chunks int    `json:"chunks,omitempty"`
 
 	SentAt time.Time `json:"sent_at,omitzero"` // first
-	// Accepted: the bank has once said that it holds our bytes.
+	// Accepted: the bank has once said that it holds our bytes, if only to pay
+	// nothing of them. They are never sent again: their payouts may be in another file.
 	Accepted bool   `json:"accepted,omitempty"`
 	Asked    int    `json:"asked,omitempty"` // answers in a row that brought nothing new
 	Code     string `json:"code,omitempty"`  // the bank's last
@@ -363,7 +364,8 @@ func (b Batch) Answer(s rail.FileSaid, at time.Time) (next Batch, kind, alarm st
 			next, kind, alarm = b.wait(at)
 			return next, kind, alarm, false, nil
 		}
-		b.Taking, b.Asked = &Taking{Digest: s.Evidence, Code: s.Code}, 0
+		b.Accepted, b.Asked = true, 0
+		b.Taking = &Taking{Digest: s.Evidence, Code: s.Code}
 		return b.to(Rejecting, at, at), "rejected", AlarmRejected, false, nil
 	case payout.NotFound, payout.Short:
 		if !b.Accepted && b.State != Frozen {

@@ -252,6 +252,8 @@ func TestWhatAnAnswerBrings(t *testing.T) {
 		"rejected, other bytes":        {unknown, declined, at, batch.Frozen, batch.AlarmFrozen, false},
 		"rejected after it paid":       {open, said(open, payout.Declined), at, batch.Frozen, batch.AlarmFrozen, false},
 		"rejected again":               {rejected, said(rejected, payout.Declined), at, batch.Rejected, "", false},
+		"gone after it was rejected":   {rejected, said(rejected, payout.NotFound), at, batch.Rejected, "", false},
+		"no money after it was":        {rejected, said(rejected, payout.Short), at, batch.Rejected, "", false},
 		"paid after it was rejected":   {rejected, edition(rejected, 1, "r"), at, batch.Rejected, "", true},
 		"a return file":                {submitted, edition(submitted, 1, "r1"), at, batch.Submitted, "", true},
 		"the same return file":         {open, edition(open, 1, "r1"), at, batch.Submitted, "", false},
