@@ -1,6 +1,8 @@
 package complaint
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
 
 const (
@@ -52,7 +56,9 @@ func filed(r *Rules, k Kind) Complaint {
 		Path: []civil.DivisionCode{village, township, county, city}, Module: "medical-aid", Target: Target{Division: sibling, Staff: "officer-3", Persons: []string{"b1.person-3"}}}, r, start)
 }
 
-// Any acts by anybody in any order and at any time: a first deadline never moves,
+// Any acts by anybody in any order and at any time, over a store that loses
+// writes and answers: what is stored is what the last act made, with an event for
+// each version, and nothing of an act that was not; a first deadline never moves,
 // no handler is ever the reviewer, nobody complained about does anything, the
 // complaint stands in a list of the supervision body after every act, and
 // whatever is open is owed to a clock.
@@ -68,6 +74,51 @@ func TestRandomLives(t *testing.T) {
 		clocks := map[string]Clock{}
 		told := map[string]int{}
 		extended := 0
+		store, kept := &wire{Store: embedded.Memory()}, c
+		kept.Version = 0
+		// keep stores what an act made. Whoever hears nothing sends it again, and
+		// whoever read the complaint before it moved stores nothing.
+		keep := func(t *rapid.T) {
+			if c.Version == kept.Version {
+				return
+			}
+			e := c.Event("act", officer(0), now)
+			lost := rapid.SampledFrom([]string{"", "", "", "write", "answer"}).Draw(t, "lost")
+			switch lost {
+			case "write":
+				store.lost = 1
+			case "answer":
+				store.lose = 1
+			}
+			if err := Commit(context.Background(), store, c, e); (lost == "") != (err == nil) {
+				t.Fatalf("lost %s: %v", lost, err)
+			}
+			if err := Commit(context.Background(), store, c, e); errors.Is(err, ErrMovedOn) != (lost != "write") || lost == "write" && err != nil {
+				t.Fatalf("sent again, lost %s: %v", lost, err)
+			}
+			kept = c
+		}
+		stored := func(t *rapid.T) {
+			item, found, err := store.Get(context.Background(), Key(c.ID))
+			if err != nil || !found {
+				t.Fatal(found, err)
+			}
+			have, err := Decode(item)
+			got, err2 := json.Marshal(have)
+			want, err3 := json.Marshal(c)
+			if err := errors.Join(err, err2, err3); err != nil || string(got) != string(want) {
+				t.Fatalf("stored %s, not %s: %v", got, want, err)
+			}
+			events := int64(0)
+			for _, err := range table.All(context.Background(), store, table.Query{PK: Partition(c.ID)}.Prefix(event.Prefix)) {
+				if events++; err != nil {
+					t.Fatal(err)
+				}
+			}
+			if events != c.Version {
+				t.Fatalf("%d events of %d versions", events, c.Version)
+			}
+		}
 		divisions := []civil.DivisionCode{township, sibling, county, city}
 		try := func(name string, act func(by event.Actor) (Complaint, error)) func(*rapid.T) {
 			return func(t *rapid.T) {
@@ -167,6 +218,8 @@ func TestRandomLives(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
+				keep(t)
+				stored(t)
 				for name, k := range map[string]*Clock{"accepting": c.Accepting, "handling": c.Handling} {
 					if k == nil {
 						continue
