@@ -62,3 +62,23 @@ func replaceOnce(t *testing.T, s, from, to string) string {
 	}
 	return strings.Replace(s, from, to, 1)
 }
+
+// FuzzDecode hands over anything as a record of the stream: what is taken for a
+// change is of an item with a key and a version.
+func FuzzDecode(f *testing.F) {
+	for _, name := range []string{"INSERT", "MODIFY", "REMOVE"} {
+		f.Add([]byte(strings.Replace(record, "%NAME%", name, 1)))
+	}
+	f.Add([]byte(`{"eventName":"INSERT","dynamodb":{"NewImage":{"pk":{"NULL":true}}}}`))
+	f.Add([]byte(`{"eventName":"INSERT","dynamodb":{"NewImage":{"pk":{"S":""},"sk":{"S":""},"v":{"N":"-1"}}}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var r events.DynamoDBEventRecord
+		if json.Unmarshal(raw, &r) != nil {
+			return
+		}
+		c, ok, err := Decode(r)
+		if ok && (err != nil || c.Item.Key.PK == "" || c.Item.Key.SK == "" || c.Item.Version < 1) {
+			t.Errorf("taken for a change: %+v %v", c, err)
+		}
+	})
+}
