@@ -44,7 +44,7 @@ func config(base string) bank.Config {
 		PayeeKeyID: "p1", PayeeKey: []byte(strings.Repeat("k", 32)), Now: func() time.Time { return noon }, Random: zeros{}}
 }
 
-func client(t *testing.T, base string) *bank.Client {
+func client(t testing.TB, base string) *bank.Client {
 	t.Helper()
 	c, err := bank.New(config(base))
 	if err != nil {
@@ -399,4 +399,44 @@ func TestNoSignatureNoCall(t *testing.T) {
 	if _, err := bank.NewEd25519Signer("us", nil).Sign(t.Context(), nil); err == nil {
 		t.Error("signed without a key")
 	}
+}
+
+// FuzzCallback sends anything in the place of a callback that the bank signed:
+// only the bytes that were signed are news, whoever else signs.
+func FuzzCallback(f *testing.F) {
+	c := client(f, "http://bank.invalid")
+	const path = "/v1/callbacks/bank"
+	good, err := json.Marshal(statement(c, bank.Failed))
+	if err != nil {
+		f.Fatal(err)
+	}
+	signed := func(t testing.TB, key ed25519.PrivateKey, name string, body []byte) http.Header {
+		h, err := bank.Sign(context.Background(), bank.NewEd25519Signer(name, key), outside.CallbackKind, "POST", path, "n1", noon, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	header := signed(f, theirs, "b1", good)
+	f.Add(good, header.Get(bank.HeaderKey), header.Get(bank.HeaderTimestamp), header.Get(bank.HeaderNonce), header.Get(bank.HeaderSignature))
+	f.Add([]byte("{}"), "ed25519:b1", "1795348800", "n1", "WECHATPAY/SIGNTEST/AAAA")
+	f.Add(append([]byte(" "), good...), "ed25519:b2", "-1", "", "AAAA")
+	f.Fuzz(func(t *testing.T, body []byte, key, timestamp, nonce, signature string) {
+		h := http.Header{}
+		h.Set(bank.HeaderKey, key)
+		h.Set(bank.HeaderTimestamp, timestamp)
+		h.Set(bank.HeaderNonce, nonce)
+		h.Set(bank.HeaderSignature, signature)
+		if got, err := c.ParseCallback("POST", path, h, body); err == nil && string(body) != string(good) {
+			t.Errorf("nobody signed this: %+v", got)
+		}
+		// Signed by the bank, it is read strictly; by us or by nobody's key, not at all.
+		if got, err := c.ParseCallback("POST", path, signed(t, theirs, "b1", body), body); err == nil &&
+			(got.Reference == "" || got.AmountFen < 0 || got.Evidence != outside.Evidence(body)) {
+			t.Errorf("%+v", got)
+		}
+		if _, err := c.ParseCallback("POST", path, signed(t, ours, "us", body), body); err == nil {
+			t.Error("what we signed ourselves is the bank's news")
+		}
+	})
 }

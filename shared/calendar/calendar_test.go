@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -128,4 +129,23 @@ func TestParseReportsEveryProblem(t *testing.T) {
 			t.Errorf("%s is not among:\n%v", want, err)
 		}
 	}
+}
+
+// FuzzParse reads anything as a list of days off; whatever is let through counts
+// working days forward.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("2026 off 0101 0102\n2026 work 0104\n"))
+	f.Add([]byte("2026 off 0101 0101\n"))
+	f.Add([]byte("0000 off\n0000 work\n"))
+	f.Add([]byte("99999 off 0101\n99999 work\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := Parse(bytes.NewReader(raw))
+		if err != nil {
+			return
+		}
+		for i := range 7 {
+			d := civil.Date(2026, 1, 1+i)
+			_, _ = c.IsWorkingDay(d), c.Settled(d)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package division
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -152,4 +153,26 @@ lonely
 	if _, err := Parse(strings.NewReader("")); err == nil {
 		t.Error("an empty tree was accepted")
 	}
+}
+
+// FuzzParse reads anything as a list of divisions; what is let through hangs
+// together.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("region 3204\nfrom 2020-01-01\n32 江苏省\n\t3204 常州市\n\t\t320402 天宁区\n"))
+	f.Add([]byte("region 99\nfrom yesterday\n\t\t\t\t\t1 a from= to=\n"))
+	f.Add([]byte("32 江苏省 from=2020-01-01 to=2019-01-01\n32 江苏省"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		tree, err := Parse(bytes.NewReader(raw))
+		if err != nil {
+			return
+		}
+		day := civil.Date(2026, 11, 28)
+		for _, region := range tree.Regions() {
+			for _, child := range tree.Children(region, day) {
+				if !tree.Within(child.Code, region, day) {
+					t.Errorf("%s stands below %s and not within it", child.Code, region)
+				}
+			}
+		}
+	})
 }

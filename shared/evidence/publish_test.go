@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -397,6 +398,69 @@ func FuzzBundle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if all, err := evidence.Unbundle(raw); err == nil && string(evidence.Bundle(all)) != string(raw) {
 			t.Errorf("%x", raw)
+		}
+	})
+}
+
+// FuzzNote hands a witness, a supervisor and the log anything in the place of a
+// signed note: only what was signed is opened.
+func FuzzNote(f *testing.F) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	log, err := evidence.NewKeys(rand.Reader, "doudi/320400")
+	if err != nil {
+		f.Fatal(err)
+	}
+	signer, err := note.NewSigner(log.Private)
+	if err != nil {
+		f.Fatal(err)
+	}
+	own, err := note.NewVerifier(log.Public)
+	if err != nil {
+		f.Fatal(err)
+	}
+	w, err := evidence.NewWitnessKey(rand.Reader, "jjw.example.cn", func() time.Time { return now })
+	if err != nil {
+		f.Fatal(err)
+	}
+	witness, err := evidence.NewWitness(w.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	checkpoint, err := note.Sign(&note.Note{Text: evidence.Checkpoint{Origin: "doudi/320400", Size: 7}.Text()}, signer, w)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ask, err := w.Ask("doudi/320400", 3, 100)
+	if err != nil {
+		f.Fatal(err)
+	}
+	// The keys are made anew in every process, so a seed is a change of what was
+	// signed: where, and what stands there instead.
+	f.Add(uint16(0), uint16(0), []byte{})
+	f.Add(uint16(0), uint16(1), []byte("D"))
+	f.Add(uint16(20), uint16(9), []byte("\n"))
+	f.Add(uint16(13), uint16(1), []byte("9"))
+	f.Add(uint16(0xffff), uint16(0), []byte("— jjw.example.cn AAAA\n"))
+	f.Fuzz(func(t *testing.T, at, cut uint16, put []byte) {
+		change := func(raw []byte) []byte {
+			from := min(int(at), len(raw))
+			return slices.Concat(raw[:from], put, raw[min(from+int(cut), len(raw)):])
+		}
+		if s, err := evidence.OpenCheckpoint(change(checkpoint), own, witness); err == nil && (s.Checkpoint != evidence.Checkpoint{Origin: "doudi/320400", Size: 7}) {
+			t.Errorf("a checkpoint that nobody signed: %+v", s)
+		} else if err == nil && len(s.Witnesses) > 0 && !s.Witnesses[0].At.Equal(now) {
+			t.Errorf("a cosignature of another time: %+v", s.Witnesses)
+		}
+		if bundle, width, err := evidence.OpenAsk(change(ask), "doudi/320400", now, witness); err == nil && (bundle != 3 || width != 100) {
+			t.Errorf("a request that nobody signed: %d %d", bundle, width)
+		}
+		for _, key := range []string{w.Public(), w.Private()} {
+			if v, err := evidence.NewWitness(string(change([]byte(key)))); err == nil && (v.Name() != w.Name() || v.KeyHash() != w.KeyHash()) {
+				t.Errorf("another witness: %s %x", v.Name(), v.KeyHash())
+			}
+			if k, err := evidence.OpenWitnessKey(string(change([]byte(key))), nil); err == nil && k.Private() != w.Private() {
+				t.Error("another witness's key")
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -314,3 +315,50 @@ func TestNoRandomnessNoCall(t *testing.T) {
 type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("no randomness") }
+
+// carry answers in the place of the network.
+type carry func(*http.Request) (*http.Response, error)
+
+func (c carry) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
+
+// FuzzAnswer has a register answer anything, once unsigned and once signed: only
+// what is signed and about the person asked for counts, and facts come with found.
+func FuzzAnswer(f *testing.F) {
+	good, err := json.Marshal(reply(exchange.QuestionDocument{Number: question.Number, Source: question.Source, Name: question.Name.Reveal(), IDNumber: question.ID.Reveal()}, "found", map[string]string{"died_on": "2026-01-01"}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(200, good)
+	f.Add(202, []byte(strings.Replace(string(good), "found", "pending", 1)))
+	f.Add(403, []byte(strings.Replace(string(good), "found", "not_authorised", 1)))
+	f.Add(200, []byte(`{"number":"n1","number":"n2"}`))
+	f.Add(500, []byte("<html>"))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return
+		}
+		for _, signs := range []bool{false, true} {
+			c := config("http://exchange.invalid/x")
+			c.HTTP = &http.Client{Transport: carry(func(r *http.Request) (*http.Response, error) {
+				h := http.Header{}
+				if signs {
+					h = exchange.Sign("x", answerKey, outside.AnswerKind(status), r.Method, r.URL.EscapedPath(), r.Header.Get(exchange.HeaderNonce), noon, body)
+				}
+				return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+			})}
+			client, err := exchange.New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := client.Ask(t.Context(), question)
+			switch {
+			case !signs && a.Outcome != exchange.Unavailable:
+				t.Errorf("nobody signed this, and it says %s", a.Outcome)
+			case !slices.Contains([]exchange.Outcome{exchange.HitClear, exchange.HitAdverse, exchange.Expired}, a.Outcome) && len(a.Facts) > 0:
+				t.Errorf("%s with %d facts", a.Outcome, len(a.Facts))
+			case a.Outcome == exchange.HitAdverse && !bytes.Contains(body, []byte("found")):
+				t.Error("adverse, and nothing was found")
+			}
+		}
+	})
+}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,7 +16,10 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/ident"
+	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/telemetry"
 )
 
 func TestPathsAndMethods(t *testing.T) {
@@ -392,6 +398,50 @@ func FuzzDecode(f *testing.F) {
 		}
 		if v.AmountFen < 1 {
 			t.Errorf("%q: rule passed over", raw)
+		}
+	})
+}
+
+// FuzzHead sends anything as path, query and headers of a request whose body is
+// right. It is answered by something the API can say, never as another caller's,
+// and nothing of it stands in the answer or the log.
+func FuzzHead(f *testing.F) {
+	route := httpapi.JSON("POST /v1/things/{id}", http.StatusCreated, httpapi.Options{Caller: httpapi.Citizen, Idempotent: true, Query: []string{"after"}},
+		func(_ context.Context, c httpapi.Call[struct {
+			N int64 `json:"n"`
+		}]) (struct {
+			Who string `json:"who"`
+		}, error) {
+			return struct {
+				Who string `json:"who"`
+			}{c.Principal.ID}, nil
+		})
+	w := &world{now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), sessions: map[string]session.Session{citizen: {Principal: session.Principal{Kind: session.Citizen, ID: "c1"}}}}
+	api := httpapi.New(httpapi.Config{Sessions: w, IDs: ident.Random(), Now: func() time.Time { return w.now }, Logger: telemetry.NewLogger(w, slog.LevelDebug), Watch: unwatched}, route)
+	f.Add("/v1/things/a", "after=x", "Bearer "+citizen, "k1", "zh", "application/json", "")
+	f.Add("/v1/things/a%2fb", "after=x&after=y", "Bearer", "", "en;q=x", "application/json; charset=gbk", "gzip")
+	f.Add("/v1//things/../a", "token=1", "bearer "+citizen+" x", "k\x00", "*", "text/plain", "identity")
+	f.Add("", "%zz", "Basic YTpi", strings.Repeat("k", 129), "", "", "")
+	f.Fuzz(func(t *testing.T, path, query, authorization, key, language, media, encoding string) {
+		const canary = "11010519491231002X"
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"n":1}`))
+		r.URL = &url.URL{Path: path + canary, RawQuery: query}
+		for name, value := range map[string]string{"Authorization": authorization, "Idempotency-Key": key, "Accept-Language": language, "Content-Type": media, "Content-Encoding": encoding} {
+			if value != "" {
+				r.Header[name] = []string{value}
+			}
+		}
+		w.mu.Lock()
+		w.logs.Reset()
+		w.mu.Unlock()
+		reply := httptest.NewRecorder()
+		api.ServeHTTP(reply, r)
+		if reply.Code >= 500 || reply.Code < 200 || strings.Contains(reply.Body.String(), canary) || strings.Contains(w.log(), canary) {
+			t.Errorf("%d %s\n%s", reply.Code, reply.Body, w.log())
+		}
+		scheme, token, _ := strings.Cut(authorization, " ")
+		if reply.Code == http.StatusCreated && (!strings.EqualFold(scheme, "Bearer") || token != citizen || key == "") {
+			t.Errorf("%q with key %q was served", authorization, key)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package indicator
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -730,4 +731,29 @@ func TestDraw(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzMark: a mark that is taken stands within the places there are, and is the
+// same when it is given out again.
+func FuzzMark(f *testing.F) {
+	good, err := mark{Place: 1, Skip: 2}.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, 3)
+	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"place":-1,"skip":99999999999}`)), 3)
+	f.Add("%%%", 0)
+	f.Fuzz(func(t *testing.T, text string, places int) {
+		m, err := parseMark(text, places)
+		if err != nil || text == "" {
+			return
+		}
+		out, err := m.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := parseMark(out, places); err != nil || again != m || m.Place < 0 || m.Place >= places {
+			t.Errorf("%+v became %+v: %v", m, again, err)
+		}
+	})
 }

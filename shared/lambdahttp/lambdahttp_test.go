@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -173,4 +174,38 @@ func TestTheInvocationsContextReachesTheHandler(t *testing.T) {
 			t.Error("another context")
 		}
 	}))(ctx, recorded(t, "get.json"))
+}
+
+// FuzzEvent hands over anything as an event of the gateway: it is answered, the
+// body is the one that was sent, and only the gateway says where it is from.
+func FuzzEvent(f *testing.F) {
+	for _, name := range []string{"get.json", "callback-base64-stage.json"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte(`{"rawPath":"%zz","requestContext":{"http":{"method":"G ET"}}}`))
+	f.Add([]byte(`{"isBase64Encoded":true,"body":"%","headers":{"x-forwarded-for":"9.9.9.9"},"requestContext":{"stage":"v1","http":{"method":"POST","sourceIp":"1.2.3.4"}},"rawPath":"/v1"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var e events.APIGatewayV2HTTPRequest
+		if json.Unmarshal(raw, &e) != nil {
+			return
+		}
+		s, out := run(t, e, nil)
+		switch out.StatusCode {
+		case http.StatusBadRequest: // the handler was not asked
+		case http.StatusOK:
+			want := []byte(e.Body)
+			if e.IsBase64Encoded {
+				want, _ = base64.StdEncoding.DecodeString(e.Body)
+			}
+			if string(s.body) != string(want) || s.query != e.RawQueryString || s.remote != net.JoinHostPort(e.RequestContext.HTTP.SourceIP, "0") {
+				t.Errorf("%+v", s)
+			}
+		default:
+			t.Errorf("answered %d", out.StatusCode)
+		}
+	})
 }

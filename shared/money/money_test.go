@@ -100,3 +100,20 @@ func TestPayable(t *testing.T) {
 		t.Errorf("Sum = %d, %v", s, err)
 	}
 }
+
+// FuzzParseYuan: what is read is written as the same amount.
+func FuzzParseYuan(f *testing.F) {
+	for _, s := range []string{"0", "3000.00", "0.5", "1.005", "-1", "１", "92233720368547758.07", "92233720368547758.08", "1e3", "1,000", "", "."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		fen, err := ParseYuan(s)
+		if err != nil {
+			return
+		}
+		again, err := ParseYuan(fen.Yuan())
+		if fen < 0 || err != nil || again != fen {
+			t.Errorf("%q is %d, and %q is %d: %v", s, fen, fen.Yuan(), again, err)
+		}
+	})
+}

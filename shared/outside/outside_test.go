@@ -1,7 +1,10 @@
 package outside_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -200,4 +203,55 @@ func TestErrorsSayNothingOfTheBody(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzObject: what is taken for an object is one for encoding/json too, with the
+// same members.
+func FuzzObject(f *testing.F) {
+	for _, s := range []string{`{"a":1}`, `{"a":1,"a":2}`, `{"a":{"b":[]}}`, `{"a":1} `, `{"a":1}{}`, `{"\u0061":1,"a":2}`, `{`, `null`, "{\"\xff\":1}", `{"a":1,}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		o, err := outside.Object(raw)
+		if err != nil {
+			return
+		}
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &want); err != nil || len(want) != len(o) {
+			t.Fatalf("%q: %v: %d members, not %d", raw, err, len(o), len(want))
+		}
+		for key, v := range want {
+			if string(o[key]) != string(v) {
+				t.Errorf("%q: %q is %s, not %s", raw, key, o[key], v)
+			}
+		}
+	})
+}
+
+// FuzzUnpack: nothing grows beyond the limit, and what is unpacked is what one
+// member held.
+func FuzzUnpack(f *testing.F) {
+	pack := func(raw []byte) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := z.Write(raw); err != nil {
+			f.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			f.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	one := pack([]byte("账单"))
+	f.Add(one)
+	f.Add(append(bytes.Clone(one), one...))
+	f.Add(one[:len(one)-1])
+	f.Add(pack(make([]byte, 4000)))
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		const limit = 1000
+		raw, err := outside.Unpack(packed, limit)
+		if err == nil && (len(raw) > limit || len(packed) < 18) {
+			t.Errorf("%d bytes of %d", len(raw), len(packed))
+		}
+	})
 }

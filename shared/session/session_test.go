@@ -239,3 +239,25 @@ func TestOpenRefuses(t *testing.T) {
 		t.Error("opened without randomness")
 	}
 }
+
+// FuzzToken: nobody is signed in by a token that was not given out.
+func FuzzToken(f *testing.F) {
+	o := &office{Store: embedded.Memory(), now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	o.sessions = session.NewStore(o, rand.Reader, func() time.Time { return o.now })
+	given, err := o.sessions.Open(f.Context(), session.Opening{Principal: wang, TTL: time.Hour})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("", uint8(0))
+	f.Add("eyJhbGciOiJub25lIn0.e30.", uint8(0))
+	f.Add("#HEAD", uint8(20))
+	f.Add("\x00", uint8(52))
+	f.Fuzz(func(t *testing.T, text string, keep uint8) {
+		token := given[:min(int(keep), len(given))] + text
+		if s, err := o.sessions.Find(t.Context(), token); err == nil && token != given {
+			t.Errorf("%q is %+v", token, s)
+		} else if err != nil && !errors.Is(err, session.ErrNone) {
+			t.Errorf("%q: %v", token, err)
+		}
+	})
+}

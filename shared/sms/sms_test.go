@@ -1,6 +1,7 @@
 package sms_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -129,4 +130,39 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
+}
+
+// carry answers in the place of the network.
+type carry func(*http.Request) (*http.Response, error)
+
+func (c carry) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
+
+// FuzzAnswer has the provider answer anything: only its documented yes is one, and
+// nothing of it but codes comes through.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, []byte(one("Ok")))
+	f.Add(500, []byte(one("Ok")))
+	f.Add(200, []byte(one("FailedOperation\\n<b>")))
+	f.Add(200, []byte(`{"Response":{"Error":{"Code":"InternalError"},"SendStatusSet":[{"Code":"Ok"}]}}`))
+	f.Add(200, []byte(`{"response":{"sendstatusset":[{"code":"Ok"}]}}`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return
+		}
+		cfg := config("http://sms.invalid")
+		cfg.HTTP = &http.Client{Transport: carry(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+		})}
+		c, err := sms.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := c.Send(t.Context(), message)
+		if o.Class == sms.Sent && (status != http.StatusOK || !bytes.Contains(body, []byte("Ok"))) {
+			t.Errorf("%d %q is %+v", status, body, o)
+		}
+		if strings.ContainsAny(o.Code+o.Serial, "\n\r<>\" ") {
+			t.Errorf("%+v", o)
+		}
+	})
 }

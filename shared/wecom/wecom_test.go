@@ -1,8 +1,10 @@
 package wecom
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -123,4 +125,41 @@ func TestConfigurationThatCannotWork(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+}
+
+// carry answers in the place of the network.
+type carry func(*http.Request) (*http.Response, error)
+
+func (c carry) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
+
+// FuzzAnswer has WeCom answer anything to a sign-in code: a member is somebody of
+// our corporation or nobody.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, []byte(`{"errcode":0,"userid":"320400-clerk-1"}`))
+	f.Add(200, []byte(`{"errcode":0,"openid":"oXYZ"}`))
+	f.Add(200, []byte(`{"userid":"320400-clerk-1"}`))
+	f.Add(200, []byte(`{"errcode":0,"userid":"a#b\n"}`))
+	f.Add(500, []byte(`{"errcode":0,"userid":"320400-clerk-1"}`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return
+		}
+		c, err := New(Config{BaseURL: "http://wecom.invalid", CorpID: "corp", Secret: redact.New("s3cret"), Now: time.Now, HTTP: &http.Client{Transport: carry(func(r *http.Request) (*http.Response, error) {
+			answer, code := body, status
+			if r.URL.Path == "/cgi-bin/gettoken" {
+				answer, code = []byte(`{"errcode":0,"access_token":"t","expires_in":7200}`), http.StatusOK
+			}
+			return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := c.Member(t.Context(), "code")
+		switch {
+		case err != nil && (who != "" || strings.Contains(err.Error(), "s3cret")):
+			t.Errorf("%q %v", who, err)
+		case err == nil && (status != http.StatusOK || !member().MatchString(who)):
+			t.Errorf("%d %q is %q", status, body, who)
+		}
+	})
 }

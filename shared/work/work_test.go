@@ -47,3 +47,19 @@ func TestTrace(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDecode: a message that is taken names an item, and is the same when sent on.
+func FuzzDecode(f *testing.F) {
+	for _, s := range []string{`{"pk":"APP#x","sk":"HEAD"}`, `{"PK":"a","sk":"b","pk":""}`, `{"pk":"x"}`, `null`, `[1]`, "\xff"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		m, err := Decode(body)
+		if err != nil {
+			return
+		}
+		if again, err := Decode(m.Encode()); err != nil || again != m || m.Key().PK == "" || m.Key().SK == "" {
+			t.Errorf("%+v became %+v: %v", m, again, err)
+		}
+	})
+}

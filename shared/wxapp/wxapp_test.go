@@ -1,6 +1,7 @@
 package wxapp_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/wxapp"
 )
@@ -240,4 +242,40 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
+}
+
+// carry answers in the place of the network.
+type carry func(*http.Request) (*http.Response, error)
+
+func (c carry) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
+
+// FuzzAnswer has WeChat answer anything to a sign-in code: somebody is signed in
+// only when the answer names them and no error.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, []byte(`{"openid":"o1","session_key":"x"}`))
+	f.Add(200, []byte(`{"errcode":40029,"openid":"o1"}`))
+	f.Add(200, []byte(`{"errcode":"0","openid":"o1"}`))
+	f.Add(502, []byte(`{"openid":"o1"}`))
+	f.Add(200, []byte(`<html>`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return
+		}
+		c, err := wxapp.New(wxapp.Config{BaseURL: "http://wechat.invalid", AppID: "wx1", Secret: redact.New("s3cret"), Now: time.Now, HTTP: &http.Client{Transport: carry(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := c.Code2Session(t.Context(), "code")
+		if err != nil {
+			if !who.OpenID.Empty() || strings.Contains(err.Error(), "s3cret") || fault.Of(err).Kind == fault.Internal && fault.Of(err).Code == "internal" {
+				t.Errorf("%v %+v", err, who)
+			}
+			return
+		}
+		if status != http.StatusOK || who.OpenID.Empty() || len(who.OpenID.Reveal()) > 64 {
+			t.Errorf("%d %q signs somebody in", status, body)
+		}
+	})
 }

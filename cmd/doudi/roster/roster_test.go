@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,4 +100,42 @@ func TestWhatIsWrongIsNamedWithoutNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzRead reads anything as a roster: what is let through is complete, and what
+// is said of a bad one has no identity number in it.
+func FuzzRead(f *testing.F) {
+	raw, err := os.ReadFile("../../../docs/roster.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add(raw[:len(raw)/2])
+	f.Add([]byte(strings.Replace(string(raw), "320402197201109004", "32040219720110900", 1)))
+	f.Add([]byte("region = 3\n[[staff]]\n"))
+	f.Add([]byte("[[staff]]\npaper = \"320402197201109005\"\nname = 7"))
+	tree, day := division.Shipped(), calendar.Today(at)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		file, err := roster.Read(raw, tree, day)
+		if err != nil {
+			if strings.Contains(string(raw), "320402197201109005") && strings.Contains(err.Error(), "320402197201109005") && strings.Count(string(raw), "320402197201109005") == 1 {
+				for _, p := range file.Staff {
+					if p.Paper == "320402197201109005" {
+						t.Errorf("it says whose number is wrong: %v", err)
+					}
+				}
+			}
+			return
+		}
+		for _, p := range file.Staff {
+			if p.ID == "" || p.From.IsZero() || !slices.Contains(staff.Roles(), staff.Role(p.Role)) {
+				t.Errorf("let through: %+v", p.ID)
+			}
+		}
+		for _, m := range file.Money {
+			if m.AmountFen <= 0 || m.First == m.Second {
+				t.Errorf("let through: %+v", m)
+			}
+		}
+	})
 }

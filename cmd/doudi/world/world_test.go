@@ -1136,3 +1136,31 @@ func TestTwoLimitsOneMeaning(t *testing.T) {
 		}
 	}
 }
+
+// FuzzScenario reads anything as a scenario; what is let through has rules that
+// mean something.
+func FuzzScenario(f *testing.F) {
+	files, err := filepath.Glob("scenarios/*.toml")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no scenario is shipped", err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte("[[rules]]\nservice = 1\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := world.ParseScenario(raw)
+		if err != nil {
+			return
+		}
+		for _, r := range s.Rules {
+			if r.Service == "" {
+				t.Errorf("let through: %+v", r)
+			}
+		}
+	})
+}

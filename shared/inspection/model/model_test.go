@@ -287,3 +287,22 @@ func TestWhichModelsAreInForce(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFile reads anything as a model: one that is let through can do nothing but
+// what models can do.
+func FuzzFile(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte(strings.Replace(good, "effect: hold", "effect: refuse", 1)))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Add([]byte("? {a: b}\n: c\n"))
+	f.Add([]byte("id: x\n---\nid: y\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, problems := model.Parse(raw, regionfile.Parse)
+		if len(problems) > 0 {
+			return
+		}
+		if !slices.Contains(model.Effects(), m.Effect) || len(m.Regions) == 0 || m.Fingerprint == "" || m.Hours < 1 {
+			t.Errorf("let through: %+v", m)
+		}
+	})
+}

@@ -2,6 +2,8 @@ package embedded_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"hash/maphash"
 	"strconv"
 	"testing"
@@ -110,4 +112,42 @@ func four(i int, body []byte) []table.Write {
 		put("MARK#"+id, "M"),
 		put("FUND#1", "J#"+id),
 	}
+}
+
+// FuzzCursor goes on from anything: no page shows an item of another partition,
+// and none an item twice.
+func FuzzCursor(f *testing.F) {
+	s := embedded.Memory()
+	for _, pk := range []string{"A", "A#", "A\x00", "B"} {
+		for i := range 3 {
+			if err := s.Transact(f.Context(), table.Put{Item: table.Item{Key: table.Key{PK: pk, SK: fmt.Sprint(i)}, Version: 1}}); err != nil {
+				f.Fatal(err)
+			}
+		}
+	}
+	page, err := s.Query(f.Context(), table.Query{PK: "A", Limit: 1})
+	if err != nil || page.Next == "" {
+		f.Fatalf("%v %+v", err, page)
+	}
+	of, err := s.Query(f.Context(), table.Query{PK: "B", Limit: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(page.Next), false)
+	f.Add(string(of.Next), true)
+	f.Add("%", false)
+	f.Fuzz(func(t *testing.T, after string, reverse bool) {
+		page, err := s.Query(t.Context(), table.Query{PK: "A", After: table.Cursor(after), Reverse: reverse})
+		if err != nil && !errors.Is(err, table.ErrInvalid) {
+			t.Fatal(err)
+		}
+		if len(page.Items) > 3 {
+			t.Errorf("%d items of three", len(page.Items))
+		}
+		for _, it := range page.Items {
+			if it.Key.PK != "A" {
+				t.Errorf("%q goes on in %q", after, it.Key.PK)
+			}
+		}
+	})
 }
