@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # three times.
 SHIPPED := -trimpath -tags=lambda.norpc,nethttpomithttp2 -buildvcs=false
 
-.PHONY: help up demo test race check lint cover bench prove drill mutants load docs rules tools build deploy clean
+.PHONY: help up demo test race check lint cover bench prove contract drill mutants load docs rules tools build deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ bench: ## measure, and print the table of docs/benchmarks.md
 
 prove: ## run every schedule of crashes, lost answers, outcomes and callbacks through the payment path; REPLAY='…' runs one
 	go run ./test/prove $(if $(REPLAY),-replay '$(REPLAY)')
+
+contract: ## send everything the API document allows and forbids, as every kind of caller, and hold every answer to it; SEED=… repeats, ONLY=clerk-1 is one
+	scripts/tools contract
+	go run ./test/contract $(if $(SEED),-seed $(SEED)) $(if $(ONLY),-only $(ONLY))
 
 drill: ## put known mistakes into a copy of the project and demand that the tests go red
 	scripts/drill

@@ -244,10 +244,10 @@ func (b *builder) components(known []faults.Fault) *yaml.Node {
 		"parameters", mapping(
 			"IdempotencyKey", mapping("name", "Idempotency-Key", "in", "header", "required", true,
 				"description", "1 to 128 visible ASCII characters, new for every new wish. The same key with the same body gets the same answer for ever; with another body 422; while the first is still running 409.",
-				"schema", mapping("type", "string", "minLength", 1, "maxLength", 128)),
+				"schema", mapping("type", "string", "minLength", 1, "maxLength", 128, "pattern", "^[!-~]*$")),
 			"AcceptLanguage", mapping("name", "Accept-Language", "in", "header",
-				"description", "zh (the default) or en; the language of words for people.",
-				"schema", mapping("type", "string", "maxLength", 256)),
+				"description", "zh (the default) or en; the language of words for people. What names neither, whatever it is, gets the default.",
+				"schema", mapping("type", "string")),
 		),
 		"responses", mapping("Problem", mapping(
 			"description", "What went wrong, once and for all fields at once. Decide by code; all codes are under x-error-codes.",
