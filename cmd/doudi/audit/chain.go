@@ -53,6 +53,8 @@ type Chain struct {
 	// from and to are the last time in which nothing was logged for long: whatever
 	// happened then may come late, for a while.
 	from, to time.Time
+	// bytes is how long the leaves are as lines, where somebody keeps them.
+	bytes int64
 	// Late counts leaves that came late because the log stood still.
 	Late int
 }
@@ -130,14 +132,14 @@ func (c *Chain) unmet() []int64 {
 }
 
 // chainForm is the version of what Save writes.
-const chainForm = 1
+const chainForm = 2
 
 // saved is the length of what stands before the things.
-const saved = 7 * 8
+const saved = 8 * 8
 
 // Save writes c so that a later Load goes on where it was.
 func (c *Chain) Save(w io.Writer) error {
-	head := []int64{chainForm, c.next, int64(len(c.things)), stamp(c.logged), stamp(c.from), stamp(c.to), int64(c.Late)}
+	head := []int64{chainForm, c.next, int64(len(c.things)), stamp(c.logged), stamp(c.from), stamp(c.to), int64(c.Late), c.bytes}
 	buf := make([]byte, 0, len(head)*8+len(c.things)*32)
 	for _, n := range head {
 		buf = binary.BigEndian.AppendUint64(buf, uint64(n))
@@ -168,11 +170,14 @@ func unstamp(n int64) time.Time {
 // LoadChain reads what Save wrote.
 func LoadChain(raw []byte) (*Chain, error) {
 	bad := errors.New("audit: the notes on versions are damaged")
+	if len(raw) >= 8 && binary.BigEndian.Uint64(raw) == 1 {
+		return NewChain(), nil // of an older program: whoever has the leaves follows them again
+	}
 	if len(raw) < saved || binary.BigEndian.Uint64(raw) != chainForm {
 		return nil, bad
 	}
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(raw[i*8:])) }
-	c := &Chain{next: n(1), things: make(map[thing]last, len(raw)/32), logged: unstamp(n(3)), from: unstamp(n(4)), to: unstamp(n(5)), Late: int(n(6))}
+	c := &Chain{next: n(1), things: make(map[thing]last, len(raw)/32), logged: unstamp(n(3)), from: unstamp(n(4)), to: unstamp(n(5)), Late: int(n(6)), bytes: n(7)}
 	if int64(len(raw)-saved) != 32*n(2) {
 		return nil, bad
 	}

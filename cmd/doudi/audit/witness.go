@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/doudi-aid/doudi/shared/evidence"
 )
@@ -131,17 +132,17 @@ func (w *Witness) Look(ctx context.Context) (Sight, error) {
 	next := evidence.Edge{Size: own.edge.Size, Hashes: append([]tlog.Hash(nil), own.edge.Hashes...)}
 	var text, hashes []byte
 	for _, leaf := range leaves {
-		h := tlog.RecordHash(leaf)
-		next.Add(h)
-		hashes = append(hashes, h[:]...)
-		text = append(append(text, leaf...), '\n')
-		l, err := evidence.ParseLeaf(leaf)
-		if err != nil {
+		next.Add(leaf.hash)
+		hashes = append(hashes, leaf.hash[:]...)
+		text = append(append(text, leaf.raw...), '\n')
+		own.chain.bytes += int64(len(leaf.raw)) + 1
+		if leaf.err != nil {
 			say(Malformed, int64(next.Size)-1, "", "it is not a leaf in canonical form")
 			own.chain.next++
 			continue
 		}
-		s.Findings = append(s.Findings, own.chain.Add(l)...)
+		l := leaf.leaf
+		s.Findings = append(s.Findings, own.chain.add(l, leaf.thing)...)
 		if !own.seen.IsZero() && l.Logged.Before(own.seen.Add(-skew)) {
 			say(BackDated, int64(next.Size)-1, l.Name(), "it says that it was logged at %s; at %s we looked and it was not there", l.Logged.Format(time.RFC3339), own.seen.Format(time.RFC3339))
 		}
@@ -222,7 +223,7 @@ func (w *Witness) copy() (*own, error) {
 	if o.chain, err = LoadChain(notes); err != nil {
 		return nil, err
 	}
-	if o.chain.next != int64(s.Size) { // a look died between the two
+	if o.chain.next != int64(s.Size) { // a look died between the two, or they are of an older form
 		o.chain, err = w.rechain(s.Size)
 	}
 	return o, err
@@ -249,6 +250,7 @@ func (w *Witness) rechain(size uint64) (*Chain, error) {
 			return nil, err
 		}
 		c.Add(l)
+		c.bytes += int64(len(line))
 	}
 	if c.next != int64(size) {
 		return nil, fmt.Errorf("our own copy in %s has %d leaves of %d", w.Dir, c.next, size)
@@ -262,10 +264,7 @@ func (w *Witness) keep(o *own, text, hashes, signed []byte, size uint64) error {
 	if err := o.chain.Save(&chain); err != nil {
 		return err
 	}
-	leavesEnd, err := w.endOf(copyLeaves, o)
-	if err != nil {
-		return err
-	}
+	leavesEnd := o.chain.bytes - int64(len(text)) // what a look that died wrote after it is written over
 	for _, write := range []func() error{
 		func() error { return appendAt(filepath.Join(w.Dir, copyLeaves), leavesEnd, text) },
 		func() error {
@@ -280,36 +279,6 @@ func (w *Witness) keep(o *own, text, hashes, signed []byte, size uint64) error {
 		}
 	}
 	return nil
-}
-
-// endOf is where the kept leaves end; what a look that died wrote after them is
-// written over.
-func (w *Witness) endOf(name string, o *own) (int64, error) {
-	f, err := os.Open(filepath.Join(w.Dir, name))
-	if errors.Is(err, fs.ErrNotExist) && o.edge.Size == 0 {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	var at int64
-	left, buf := o.edge.Size, make([]byte, 1<<20)
-	for left > 0 {
-		n, err := f.Read(buf)
-		for _, c := range buf[:n] {
-			at++
-			if c == '\n' {
-				if left--; left == 0 {
-					break
-				}
-			}
-		}
-		if left > 0 && err != nil {
-			return 0, fmt.Errorf("our own copy of the leaves breaks off: %w", err)
-		}
-	}
-	return at, nil
 }
 
 func appendAt(name string, at int64, content []byte) error {
@@ -360,29 +329,55 @@ func history(dir string) (map[string][]byte, error) {
 	return all, nil
 }
 
-// leaves fetches the leaves from from up to size.
-func (w *Witness) leaves(ctx context.Context, from, size uint64) ([][]byte, error) {
-	var all [][]byte
+// seen is one leaf as it was shown.
+type seen struct {
+	parsed
+	raw []byte
+}
+
+// asked is how many blocks of leaves are asked for at once.
+const asked = 4
+
+// leaves fetches the leaves from from up to size, and reads them.
+func (w *Witness) leaves(ctx context.Context, from, size uint64) ([]seen, error) {
+	all := make([]seen, size-from)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(asked)
 	for at := from / evidence.Block; at*evidence.Block < size; at++ {
-		width := int(min(evidence.Block, size-at*evidence.Block))
-		ask, err := w.Key.Ask(w.Log.Name(), at, width)
-		if err != nil {
-			return nil, err
-		}
-		raw, err := w.get(ctx, "/v1/log/leaves", ask)
-		if err != nil {
-			return nil, err
-		}
-		bundle, err := evidence.Unbundle(raw)
-		if err != nil || len(bundle) != width {
-			return nil, fmt.Errorf("%w: a bundle of %d leaves has %d: %v", ErrUnseen, width, len(bundle), err)
-		}
-		if skip := int64(from) - int64(at*evidence.Block); skip > 0 {
-			bundle = bundle[skip:]
-		}
-		all = append(all, bundle...)
+		group.Go(func() error {
+			bundle, err := w.block(ctx, at, int(min(evidence.Block, size-at*evidence.Block)))
+			for i, raw := range bundle {
+				index := at*evidence.Block + uint64(i)
+				if index < from {
+					continue
+				}
+				one := seen{parsed{hash: tlog.RecordHash(raw)}, raw}
+				if one.leaf, one.err = evidence.ParseLeaf(raw); one.err == nil {
+					one.thing = thingOf(one.leaf)
+				}
+				all[index-from] = one
+			}
+			return err
+		})
 	}
-	return all, nil
+	return all, group.Wait()
+}
+
+// block fetches the first width leaves of a block.
+func (w *Witness) block(ctx context.Context, at uint64, width int) ([][]byte, error) {
+	ask, err := w.Key.Ask(w.Log.Name(), at, width)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := w.get(ctx, "/v1/log/leaves", ask)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := evidence.Unbundle(raw)
+	if err != nil || len(bundle) != width {
+		return nil, fmt.Errorf("%w: a bundle of %d leaves has %d: %v", ErrUnseen, width, len(bundle), err)
+	}
+	return bundle, nil
 }
 
 // where names the first leaves at which the published hashes are not those that
