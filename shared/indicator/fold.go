@@ -45,7 +45,7 @@ const (
 	batchEntries = 200 // read from the log at once
 	mostWrites   = 98  // of one transaction, below table.MaxWrites
 	mostBytes    = 2 << 20
-	mostHeld     = 3000 // documents remembered between transactions
+	mostHeld     = 3000 // documents remembered between transactions; some of one wide transaction more
 	readers      = 16   // at once
 )
 
@@ -166,7 +166,7 @@ func (f *Folder) moved(ctx context.Context) (bool, error) {
 
 // commit folds as many of entries as fit into one transaction, at least one.
 func (f *Folder) commit(ctx context.Context, entries []evidence.Entry) (n int, err error) {
-	if len(f.held) > mostHeld*f.wide() {
+	if len(f.held) > max(mostHeld, 3*f.Writes) {
 		f.held = map[table.Key]*doc{}
 	}
 	next := position{Next: f.at.Next, Programmes: f.at.Programmes, version: f.at.version + 1}
@@ -439,16 +439,21 @@ func (f *Folder) read(ctx context.Context, key table.Key) ([]byte, error) {
 
 // docs are what moves are made of, one for each.
 func (f *Folder) docs(ctx context.Context, moves []move) ([]*doc, error) {
-	keys := make([]table.Key, len(moves))
+	docs := make([]*doc, len(moves))
+	var missing []table.Key
 	for i, m := range moves {
-		keys[i] = m.key
+		if docs[i] = f.held[m.key]; docs[i] == nil {
+			missing = append(missing, m.key)
+		}
 	}
-	if err := f.fetch(ctx, keys); err != nil {
+	if len(missing) == 0 {
+		return docs, nil
+	}
+	if err := f.fetch(ctx, missing); err != nil {
 		return nil, err
 	}
-	docs := make([]*doc, len(moves))
-	for i, k := range keys {
-		docs[i] = f.held[k]
+	for i, m := range moves {
+		docs[i] = f.held[m.key]
 	}
 	return docs, nil
 }
