@@ -59,15 +59,16 @@ func main() {
 	floor := flag.Int("floor", 90, "per cent of the mutants tested that must be killed, and of all mutants that must be tested")
 	workers := flag.Int("workers", 2, "how many mutants are tested at a time")
 	only := flag.String("only", "", "a file of the package: test its mutants alone, and keep nothing")
+	memory := flag.String("memory", "", "a folder that remembers killed mutants: one whose package has not changed but for its tests is not tested again, for whoever is adding tests")
 	report := flag.Bool("report", false, "run nothing; write "+page+" again from "+kept)
 	flag.Parse()
-	if err := run(*floor, *workers, *only, *report, flag.Args()); err != nil {
+	if err := run(*floor, *workers, *only, *memory, *report, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(floor, workers int, only string, report bool, dirs []string) error {
+func run(floor, workers int, only, memory string, report bool, dirs []string) error {
 	results := map[string]result{}
 	if b, err := os.ReadFile(kept); err == nil {
 		if err := json.Unmarshal(b, &results); err != nil {
@@ -86,7 +87,7 @@ func run(floor, workers int, only string, report bool, dirs []string) error {
 		}
 		defer os.RemoveAll(standIn)
 		for _, dir := range dirs {
-			found, err := unleash(standIn, dir, only, workers)
+			found, err := unleash(standIn, dir, only, memory, workers)
 			if err != nil {
 				return fmt.Errorf("%s: %w", dir, err)
 			}
@@ -125,7 +126,7 @@ func keep(results map[string]result) error {
 
 // unleash runs gremlins over the package in dir, not over the folders below it,
 // with a stand-in for the go command first on its path.
-func unleash(standIn, dir, only string, workers int) (result, error) {
+func unleash(standIn, dir, only, memory string, workers int) (result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return result{}, err
@@ -157,7 +158,7 @@ func unleash(standIn, dir, only string, workers int) (result, error) {
 		return result{}, err
 	}
 	cmd := exec.Command(real, append(args, "./"+dir)...)
-	cmd.Env = append(os.Environ(), "PATH="+standIn+string(os.PathListSeparator)+os.Getenv("PATH"), realGo+"="+real)
+	cmd.Env = append(os.Environ(), "PATH="+standIn+string(os.PathListSeparator)+os.Getenv("PATH"), realGo+"="+real, memoryDir+"="+memory)
 	cmd.Stderr = os.Stderr
 	if out, err := cmd.Output(); err != nil {
 		return result{}, fmt.Errorf("%w\n%s", err, out)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -19,6 +21,9 @@ import (
 // while this program stands in for it.
 const realGo = "MUTANTS_GO"
 
+// memoryDir names the one that holds the folder of killed mutants, or nothing.
+const memoryDir = "MUTANTS_MEMORY"
+
 // asGo is the go command as gremlins should see it. Three things are wrong with
 // the plain one:
 //   - a mutant that does not compile leaves with 1 like a red test, and gremlins
@@ -33,28 +38,54 @@ const realGo = "MUTANTS_GO"
 func asGo(args []string) int {
 	real := os.Getenv(realGo)
 	if len(args) == 0 || args[0] != "test" {
-		return leave(run1(real, args, os.Stdout))
+		return leave(command(real, args, os.Stdout))
 	}
 	args = append([]string{"test", "-vet=off", "-count=1", "-ldflags=-w"}, args[1:]...)
 	if at := slices.Index(args, "-coverprofile"); at >= 0 {
-		if err := run1(real, args, os.Stdout); err != nil {
+		if err := command(real, args, os.Stdout); err != nil {
 			return leave(err)
 		}
 		return leave(widen(args[at+1]))
+	}
+	killed := remembered(os.Getenv(memoryDir))
+	if _, err := os.Stat(killed); killed != "" && err == nil {
+		return 1
 	}
 	if usesRapid() {
 		args = append(args, "-args", "-rapid.shrinktime=0s", "-rapid.nofailfile")
 	}
 	var out bytes.Buffer
-	err := run1(real, args, &out)
+	err := command(real, args, &out)
 	_, _ = os.Stdout.Write(out.Bytes())
 	if err != nil && (bytes.Contains(out.Bytes(), []byte("[build failed]")) || bytes.Contains(out.Bytes(), []byte("[setup failed]"))) {
 		return 2
 	}
-	return leave(err)
+	code := leave(err)
+	if code == 1 && killed != "" {
+		if err := os.WriteFile(killed, nil, 0o600); err != nil {
+			return leave(err)
+		}
+	}
+	return code
 }
 
-func run1(name string, args []string, out io.Writer) error {
+// remembered is the file that says that the package in the working directory, as
+// it is without its tests, was seen red; "" if nothing is remembered.
+func remembered(memory string) string {
+	if memory == "" {
+		return ""
+	}
+	files, _ := filepath.Glob("*.go") // the pattern is good
+	h := sha256.New()
+	for _, name := range files {
+		if b, err := os.ReadFile(name); err == nil && !strings.HasSuffix(name, "_test.go") {
+			fmt.Fprintf(h, "%s %d\n%s", name, len(b), b)
+		}
+	}
+	return filepath.Join(memory, hex.EncodeToString(h.Sum(nil)))
+}
+
+func command(name string, args []string, out io.Writer) error {
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
 	return cmd.Run()

@@ -25,7 +25,7 @@ const Max Fen = 100_000_000_00
 // Add is f + g.
 func (f Fen) Add(g Fen) (Fen, error) {
 	s := f + g
-	if (g > 0 && s < f) || (g < 0 && s > f) {
+	if (s > f) != (g > 0) { // more than f exactly if something was added, or it went round
 		return 0, ErrOverflow
 	}
 	return s, nil
