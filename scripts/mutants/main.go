@@ -140,7 +140,13 @@ func unleash(standIn, dir, only, memory string, workers int) (result, error) {
 		return result{}, err
 	}
 	answer := filepath.Join(standIn, "answer.json")
-	args := []string{"run", gremlins, "unleash", "--silent", "--workers", strconv.Itoa(workers), "--timeout-coefficient", "10",
+	// Installed and not run with "go run", which would put the plain go command first on the path.
+	install := exec.Command(real, "install", gremlins)
+	install.Env, install.Stderr = append(os.Environ(), "GOBIN="+standIn), os.Stderr
+	if err := install.Run(); err != nil {
+		return result{}, err
+	}
+	args := []string{"unleash", "--silent", "--workers", strconv.Itoa(workers), "--timeout-coefficient", "10",
 		"--invert-logical", "--invert-loopctrl", "--invert-assignments", "--remove-self-assignments", "--invert-bitwise", "--invert-bwassign",
 		"--exclude-files", "/", "--output", answer}
 	if only != "" {
@@ -157,7 +163,7 @@ func unleash(standIn, dir, only, memory string, workers int) (result, error) {
 	if err := os.Remove(answer); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return result{}, err
 	}
-	cmd := exec.Command(real, append(args, "./"+dir)...)
+	cmd := exec.Command(filepath.Join(standIn, "gremlins"), append(args, "./"+dir)...)
 	cmd.Env = append(os.Environ(), "PATH="+standIn+string(os.PathListSeparator)+os.Getenv("PATH"), realGo+"="+real, memoryDir+"="+memory)
 	cmd.Stderr = os.Stderr
 	if out, err := cmd.Output(); err != nil {
