@@ -367,3 +367,64 @@ func TestABrokenStoreGivesNoAward(t *testing.T) {
 		t.Error("rubbish was read as a holder")
 	}
 }
+
+func TestEdgesOfAYear(t *testing.T) {
+	t.Parallel()
+	for year, ok := range map[int]bool{2025: false, 2026: true, 9999: true, 10000: false} { // four digits: keys sort by them
+		if err := sample(func(a *award.Award) { a.Year = year }).Check(); (err == nil) != ok {
+			t.Errorf("%d: %v", year, err)
+		}
+	}
+}
+
+func TestWhatEachRailLeavesToPeople(t *testing.T) {
+	t.Parallel()
+	type by struct{ machine, files bool }
+	for rail, want := range map[award.Rail]by{award.Bank: {true, false}, award.ReserveCash: {false, false}, award.WxPay: {true, false}, award.BankBatch: {true, true}} {
+		if got := (by{rail.ByMachine(), rail.InFiles()}); got != want {
+			t.Errorf("%s: %+v", rail, got)
+		}
+	}
+}
+
+// Two who write the nth award at once must meet in one key, so the key is the
+// count of what is there and nothing else.
+func TestTheNthAwardOfAYearStandsUnderItsNumber(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	for n := range 3 {
+		if err := give(t.Context(), s, sample(func(a *award.Award) {
+			a.Application, a.Exception = fmt.Sprintf("app%d", n), "SECOND_FIRE"
+		})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var keys []string
+	for item, err := range table.All(t.Context(), s, table.Query{PK: "PERSON#b1.person"}.Prefix("ONCE#")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, item.Key.SK)
+	}
+	if want := []string{"ONCE#2027#illness", "ONCE#2027#illness#002", "ONCE#2027#illness#003"}; !slices.Equal(keys, want) {
+		t.Errorf("markers %v, want %v", keys, want)
+	}
+}
+
+// What is known under two keys is one award, and hides none that is known under one.
+func TestAnAwardSeenTwiceHidesNoOther(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	for app, change := range map[string]func(*award.Award){
+		"app1": func(a *award.Award) { a.Subject, a.Subjects = "b2.person", []string{"b1.person"} },
+		"app2": func(a *award.Award) { a.Year = 2028 }, // by an instance that knew only the old key
+	} {
+		if err := give(t.Context(), s, sample(change, func(a *award.Award) { a.Application = app })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := award.Earlier(t.Context(), s, "b2.person", "b1.person")
+	if want := []string{"app1#01", "app2#01"}; err != nil || !slices.Equal(ids(got), want) {
+		t.Errorf("earlier %v, %v; want %v", ids(got), err, want)
+	}
+}
