@@ -58,6 +58,9 @@ func TestAnOrderIsDoneOnce(t *testing.T) {
 		if tasks() != 1 || o.State != order.Open || !order.Is(order.Key("app", o.ID)) {
 			t.Errorf("%s: %+v, %d tasks", kind, o, tasks())
 		}
+		if !o.Due.Equal(at.AddDate(0, 0, 1)) {
+			t.Errorf("%s is due at %v, not a day after %v", kind, o.Due, at)
+		}
 		o, err := o.Complete(done)
 		if err != nil {
 			t.Fatal(err)
