@@ -146,7 +146,7 @@ func unleash(standIn, dir, only, memory string, workers int) (result, error) {
 	if err := install.Run(); err != nil {
 		return result{}, err
 	}
-	args := []string{"unleash", "--silent", "--workers", strconv.Itoa(workers), "--timeout-coefficient", "10",
+	args := []string{"unleash", "--output-statuses", "lct", "--workers", strconv.Itoa(workers), "--timeout-coefficient", "10",
 		"--invert-logical", "--invert-loopctrl", "--invert-assignments", "--remove-self-assignments", "--invert-bitwise", "--invert-bwassign",
 		"--exclude-files", "/", "--output", answer}
 	if only != "" {
@@ -164,10 +164,10 @@ func unleash(standIn, dir, only, memory string, workers int) (result, error) {
 		return result{}, err
 	}
 	cmd := exec.Command(filepath.Join(standIn, "gremlins"), append(args, "./"+dir)...)
-	cmd.Env = append(os.Environ(), "PATH="+standIn+string(os.PathListSeparator)+os.Getenv("PATH"), realGo+"="+real, memoryDir+"="+memory)
-	cmd.Stderr = os.Stderr
-	if out, err := cmd.Output(); err != nil {
-		return result{}, fmt.Errorf("%w\n%s", err, out)
+	cmd.Env = append(os.Environ(), "PATH="+standIn+string(os.PathListSeparator)+os.Getenv("PATH"), realGo+"="+real, standInDir+"="+standIn, memoryDir+"="+memory)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr // what survives, as it is found
+	if err := cmd.Run(); err != nil {
+		return result{}, err
 	}
 	b, err := os.ReadFile(answer)
 	if err != nil {

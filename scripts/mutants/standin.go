@@ -21,41 +21,60 @@ import (
 // while this program stands in for it.
 const realGo = "MUTANTS_GO"
 
+// standInDir names the one that holds the folder in which it stands.
+const standInDir = "MUTANTS_DIR"
+
 // memoryDir names the one that holds the folder of killed mutants, or nothing.
 const memoryDir = "MUTANTS_MEMORY"
 
-// asGo is the go command as gremlins should see it. Three things are wrong with
+// asGo is the go command as gremlins should see it. Four things are wrong with
 // the plain one:
 //   - a mutant that does not compile leaves with 1 like a red test, and gremlins
 //     would count it as killed; here it leaves with 2, which it calls not viable;
 //   - the coverage profile has no block for the expressions of a case and for
 //     what stands outside of functions, and gremlins would never test them;
 //   - rapid makes a failure smaller for half a minute, and the mutant would time
-//     out; nobody reads what it found.
+//     out; nobody reads what it found;
+//   - it compiles and links for every mutant (see prepare).
 //
-// What was vetted once is not vetted for each mutant, and no answer comes from a cache:
+// Tests are the short ones. What was vetted once is not vetted for each mutant, and no answer comes from a cache:
 // the time that the first run takes is the measure of what is too long.
 func asGo(args []string) int {
-	real := os.Getenv(realGo)
+	real, standIn := os.Getenv(realGo), os.Getenv(standInDir)
 	if len(args) == 0 || args[0] != "test" {
 		return leave(command(real, args, os.Stdout))
 	}
-	args = append([]string{"test", "-vet=off", "-count=1", "-ldflags=-w"}, args[1:]...)
+	args = append([]string{"test", "-vet=off", "-count=1", "-short", "-ldflags=-w"}, args[1:]...)
 	if at := slices.Index(args, "-coverprofile"); at >= 0 {
 		if err := command(real, args, os.Stdout); err != nil {
 			return leave(err)
 		}
-		return leave(widen(args[at+1]))
+		if err := widen(args[at+1]); err != nil {
+			return leave(err)
+		}
+		return leave(prepare(real, standIn, strings.TrimSuffix(strings.TrimPrefix(args[len(args)-1], "./"), "/...")))
 	}
 	killed := remembered(os.Getenv(memoryDir))
 	if _, err := os.Stat(killed); killed != "" && err == nil {
 		return 1
 	}
+	var rapid []string
 	if usesRapid() {
-		args = append(args, "-args", "-rapid.shrinktime=0s", "-rapid.nofailfile")
+		rapid = []string{"-rapid.shrinktime=0s", "-rapid.nofailfile"}
 	}
 	var out bytes.Buffer
-	err := command(real, args, &out)
+	var err error
+	if id, ok := which(standIn); ok {
+		within := "10m"
+		if at := slices.Index(args, "-timeout"); at >= 0 {
+			within = args[at+1]
+		}
+		if err = runSwitched(standIn, id, append([]string{"-test.short", "-test.failfast", "-test.timeout", within}, rapid...)); err != nil {
+			err = errRed
+		}
+	} else {
+		err = command(real, append(append(args, "-args"), rapid...), &out)
+	}
 	_, _ = os.Stdout.Write(out.Bytes())
 	if err != nil && (bytes.Contains(out.Bytes(), []byte("[build failed]")) || bytes.Contains(out.Bytes(), []byte("[setup failed]"))) {
 		return 2
@@ -85,6 +104,9 @@ func remembered(memory string) string {
 	return filepath.Join(memory, hex.EncodeToString(h.Sum(nil)))
 }
 
+// errRed is a test binary that left with anything but 0.
+var errRed = errors.New("red")
+
 func command(name string, args []string, out io.Writer) error {
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
@@ -94,6 +116,9 @@ func command(name string, args []string, out io.Writer) error {
 func leave(err error) int {
 	if err == nil {
 		return 0
+	}
+	if err == errRed {
+		return 1
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
