@@ -102,12 +102,12 @@ func switched(name string, src []byte) ([]byte, []string, error) {
 		switch {
 		case b.Op == token.LAND:
 			before[from] += "mutant__land(" + id(token.LOR) + ", "
-			instead[op] = ", func() bool { return "
-			after[to] = " })" + after[to]
+			instead[op] = ", func() bool { return (" // an operand may begin on the next line
+			after[to] = ") })" + after[to]
 		case b.Op == token.LOR:
 			before[from] += "mutant__lor(" + id(token.LAND) + ", "
-			instead[op] = ", func() bool { return "
-			after[to] = " })" + after[to]
+			instead[op] = ", func() bool { return (" // an operand may begin on the next line
+			after[to] = ") })" + after[to]
 		case negation[b.Op] != token.ILLEGAL:
 			open, shut := "((", ") != mutant__("+id(negation[b.Op])+"))"
 			if other, ok := boundary[b.Op]; ok && still(b.X) && still(b.Y) {

@@ -18,7 +18,8 @@ func f(a, b int, s []int) bool {
 	case a > 9:
 		return len(s) >= b && a != b
 	}
-	return a < b || (b == 2 && g(a) <= b)
+	return a < b ||
+		(b == 2 && g(a) <= b)
 }
 
 func g(a int) int { return a }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/doudi-aid/doudi/shared/account"
@@ -170,5 +171,47 @@ func TestModelsLookAtTheDecision(t *testing.T) {
 	none.Models, none.Table = nil, silent{o.Store, true, true}
 	if r, err := none.Inspect(t.Context(), kc, second, first, o.Now()); err != nil || r.Holds() || len(r.Found) > 0 {
 		t.Errorf("without models: %v", err)
+	}
+}
+
+// While keys rotate, an award stands under every reference of its person and of
+// their account, each once: under fewer somebody is paid twice, and the same one
+// twice is a transaction that no store takes.
+func TestAnAwardStandsUnderEveryLiveKeyOnce(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	a, c := opened(t, o)
+	for rotations := range 2 {
+		if rotations > 0 {
+			o.RotateBlind()
+		}
+		g, err := o.Grant(t.Context(), c, decided(o, a, string(award.Bank)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := g.Award
+		if len(w.Subjects) != rotations || slices.Contains(w.Subjects, w.Subject) || len(w.Payees) != rotations || slices.Contains(w.Payees, w.Payee) {
+			t.Errorf("after %d rotations: %s and %v, %s and %v", rotations, w.Subject, w.Subjects, w.Payee, w.Payees)
+		}
+		if w.Subject != a.Subject || w.Payee != a.Payee || w.Holder != "" {
+			t.Errorf("after %d rotations it is of %s, to %s of %q", rotations, w.Subject, w.Payee, w.Holder)
+		}
+	}
+	c.Particulars.Holder = application.RoleSubject
+	if g, err := o.Grant(t.Context(), c, decided(o, a, string(award.Bank))); err != nil || g.Award.Holder != "" {
+		t.Errorf("one's own account has no other holder: %q %v", g.Award.Holder, err)
+	}
+}
+
+func TestTheRulesHearOfKinOfStaff(t *testing.T) {
+	t.Parallel()
+	o := firstaidtest.New(t)
+	_, c := opened(t, o)
+	if c.Facts(0, 0).KinOfStaff {
+		t.Error("nobody is kin, and the rules hear otherwise")
+	}
+	c.Application.Findings.Kin = []string{"320400-clerk-2"}
+	if !c.Facts(0, 0).KinOfStaff {
+		t.Error("kin of staff is kept from the rules")
 	}
 }
