@@ -76,7 +76,8 @@ func Fold(entries []Entry) (Balances, error) {
 			return b, ErrIncoherent.Because(fmt.Errorf("%s is below zero", a))
 		}
 	}
-	if b.Accounts[External] > 0 || b.Accounts[Returned] > 0 || b.Accounts[Paid] < -b.Accounts[Returned] {
+	// All five sum to zero, so with these External is not above zero either.
+	if b.Accounts[Returned] > 0 || b.Accounts[Paid] < -b.Accounts[Returned] {
 		return b, ErrIncoherent.Because(fmt.Errorf("more came back than went out"))
 	}
 	return b, nil

@@ -207,20 +207,6 @@ func TestX051ABudgetDoesNotGoBelowWhatIsReserved(t *testing.T) {
 	balances(t, s, 0, 700, 0, 0)
 }
 
-func TestTwoPeopleAppropriate(t *testing.T) {
-	t.Parallel()
-	for name, a := range map[string]fund.Appropriation{
-		"one account":     {Reference: "r", AmountFen: 1, First: first, Second: first, At: now},
-		"one human being": {Reference: "r", AmountFen: 1, First: first, Second: event.Actor{Kind: event.Staff, ID: "x", Person: first.Person}, At: now},
-		"a machine":       {Reference: "r", AmountFen: 1, First: first, Second: pays, At: now},
-		"nobody known":    {Reference: "r", AmountFen: 1, First: first, Second: event.Actor{Kind: event.Staff, ID: "x"}, At: now},
-	} {
-		if _, err := fund.Appropriate(slice, a); !errors.Is(err, fund.ErrTwo) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestX052AmountsOutOfRange(t *testing.T) {
 	t.Parallel()
 	people := []event.Actor{first}

@@ -191,7 +191,7 @@ func Provide(ctx context.Context, t table.Store, s Slice, a Appropriation) error
 		return err
 	}
 	if err := t.Transact(ctx, open...); err != nil {
-		if f, there := table.FailedOn(err, s.Key()); !there || f.Reason != table.Exists {
+		if _, there := table.FailedOn(err, s.Key()); !there { // a Put fails for what is there already, and for nothing else
 			return err
 		}
 	}
@@ -202,7 +202,7 @@ func Provide(ctx context.Context, t table.Store, s Slice, a Appropriation) error
 	err = t.Transact(ctx, writes...)
 	put := writes[1].(table.Put) // move makes the pair
 	f, there := table.FailedOn(err, put.Item.Key)
-	if !there || f.Reason != table.Exists {
+	if !there {
 		return Refusal(err, s.ID, "")
 	}
 	var booked, wanted Entry
