@@ -143,6 +143,10 @@ func TestCreditsAndQuotas(t *testing.T) {
 	if !ok || one.Credits["paid"] != 1 || full.Credits["paid"] != 2 {
 		t.Error(one.Credits)
 	}
+	last, ok := one.Spend("paid", false)
+	if !ok || !slices.Equal(last.Accepted(), []string{"accepted"}) {
+		t.Errorf("the last message agreed to: %t, then %v", ok, last.Accepted())
+	}
 	none, ok := full.Spend("paid", true)
 	if _, again := none.Spend("paid", false); !ok || again {
 		t.Error("spends what WeChat took away")
