@@ -428,3 +428,18 @@ func TestAnAwardSeenTwiceHidesNoOther(t *testing.T) {
 		t.Errorf("earlier %v, %v; want %v", ids(got), err, want)
 	}
 }
+
+// An account is somebody's under every live key, so that whoever knows only the
+// old one is refused as well.
+func TestAnAccountIsTakenUnderEveryKey(t *testing.T) {
+	t.Parallel()
+	s := embedded.Memory()
+	if err := give(t.Context(), s, sample(func(a *award.Award) { a.Payee, a.Payees = "b2.account", []string{"b1.account"} })); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"b2.account", "b1.account"} {
+		if err := give(t.Context(), s, sample(func(a *award.Award) { a.Subject, a.Payee = "b1.ghost", ref })); !errors.Is(err, award.ErrPayeeTaken) {
+			t.Errorf("another person on %s: %v", ref, err)
+		}
+	}
+}
