@@ -127,6 +127,10 @@ func TestKinAreFoundFromTheirCase(t *testing.T) {
 	if of("b1.a") != "" || of("b1.b") != "x y" || of("b1.c") != "x" {
 		t.Error("another declaration does not replace the first")
 	}
+	change(declare("b1.c"))
+	if of("b1.b") != "y" || of("b1.c") != "x" {
+		t.Error("who is declared no more, after one who still is, has not ended")
+	}
 	change(declare("b1.a"))
 	change(func(s staff.Staff) error { return staff.Assign(t.Context(), store, s, s.Grants, registry, noon) })
 	if of("b1.a") != "x" || of("b1.c") != "" {
