@@ -3,6 +3,7 @@ package envelope_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // office is an office with one standing approval: 3,300 yuan for people on
@@ -466,12 +468,13 @@ func TestWhoMayOpenAndClose(t *testing.T) {
 		at   time.Time
 		want error
 	}{
-		"another_person":         {event.Actor{Kind: event.Staff, ID: "b", Person: "q"}, at, nil},
-		"the_same_account":       {asked, at, application.ErrSamePerson},
-		"the_same_person":        {event.Actor{Kind: event.Staff, ID: "b", Person: "p"}, at, application.ErrSamePerson},
-		"somebody_not_known":     {event.Actor{Kind: event.Staff, ID: "b"}, at, application.ErrSamePerson},
-		"a_machine":              {event.Actor{Kind: event.System, ID: "b", Person: "q"}, at, application.ErrSamePerson},
-		"after_it_would_be_over": {event.Actor{Kind: event.Staff, ID: "b", Person: "q"}, at.Add(time.Hour), envelope.ErrOver},
+		"another_person":          {event.Actor{Kind: event.Staff, ID: "b", Person: "q"}, at, nil},
+		"the_same_account":        {asked, at, application.ErrSamePerson},
+		"that_account_of_another": {event.Actor{Kind: event.Staff, ID: "a", Person: "q"}, at, application.ErrSamePerson},
+		"the_same_person":         {event.Actor{Kind: event.Staff, ID: "b", Person: "p"}, at, application.ErrSamePerson},
+		"somebody_not_known":      {event.Actor{Kind: event.Staff, ID: "b"}, at, application.ErrSamePerson},
+		"a_machine":               {event.Actor{Kind: event.System, ID: "b", Person: "q"}, at, application.ErrSamePerson},
+		"after_it_would_be_over":  {event.Actor{Kind: event.Staff, ID: "b", Person: "q"}, at.Add(time.Hour), envelope.ErrOver},
 	} {
 		if _, err := e.Approve(tc.by, tc.at); !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tc.want)
@@ -579,5 +582,62 @@ func TestAReviewIsDoneOnce(t *testing.T) {
 		if envelope.IsReview(item.Key) {
 			t.Error("a review that was done is still a task")
 		}
+	}
+}
+
+// An envelope may be as small as one release, and runs until its last fen and its
+// last moment, not longer.
+func TestTheEdgesOfAnEnvelope(t *testing.T) {
+	t.Parallel()
+	now := firstaidtest.Start
+	limits := policy.StandingApproval{Classes: []policy.RecipientClass{policy.Dibao}, PerAwardFen: 1000_00, TotalFen: 9000_00, Days: 7}
+	good := envelope.Envelope{Class: policy.Dibao, PersonFen: 1000_00, TotalFen: 1000_00, Until: now.Add(1)}
+	if got := good.Problems(limits, now); len(got) != 0 {
+		t.Errorf("as large as one release, for a moment: %v", got)
+	}
+	for pointer, change := range map[string]func(*envelope.Envelope){
+		"/person_fen": func(e *envelope.Envelope) { e.PersonFen = 0 },
+		"/total_fen":  func(e *envelope.Envelope) { e.TotalFen = 999_99 },
+		"/until":      func(e *envelope.Envelope) { e.Until = now },
+	} {
+		e := good
+		change(&e)
+		if got := e.Problems(limits, now); !slices.Equal(got, []string{pointer}) {
+			t.Errorf("%s: %v", pointer, got)
+		}
+	}
+	open := envelope.Envelope{State: envelope.Open, LeftFen: 1, Until: now.Add(1)}
+	if !open.Running(now) || open.Running(now.Add(1)) {
+		t.Error("it runs until its end, and its end is over")
+	}
+	for name, change := range map[string]func(*envelope.Envelope){
+		"asked":  func(e *envelope.Envelope) { e.State = envelope.Asked },
+		"closed": func(e *envelope.Envelope) { e.State = envelope.Closed },
+		"empty":  func(e *envelope.Envelope) { e.LeftFen = 0 },
+	} {
+		e := open
+		change(&e)
+		if e.Running(now) {
+			t.Errorf("%s, and it runs", name)
+		}
+	}
+}
+
+// Whoever is asked has a day, and may approve until the last moment of what is asked.
+func TestTheCountyIsAskedForADay(t *testing.T) {
+	t.Parallel()
+	now := firstaidtest.Start
+	first, second := event.Actor{Kind: event.Staff, ID: "a", Person: "p"}, event.Actor{Kind: event.Staff, ID: "b", Person: "q"}
+	e := envelope.New(envelope.Envelope{ID: "e", Township: firstaidtest.Township, TotalFen: 9000_00, Until: now.Add(time.Hour)}, first, now)
+	if got, err := e.Approve(second, e.Until.Add(-1)); err != nil || got.State != envelope.Open || got.LeftFen != 9000_00 || got.Version != 2 {
+		t.Errorf("approved in the last moment: %+v %v", got, err)
+	}
+	writes, err := e.Writes("asked", first, now, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := writes[0].(table.Put).Item
+	if want := work.Stamp(now.Add(24 * time.Hour)); len(item.Places) != 1 || item.Places[0].SK != want {
+		t.Errorf("the task stands at %+v, not at %s", item.Places, want)
 	}
 }

@@ -295,3 +295,33 @@ func TestPoliciesAreReadable(t *testing.T) {
 		}
 	}
 }
+
+// After a change of the blind key a person acts under the reference that is known
+// where they act, the present one if that is known, and nobody is "".
+func TestWhoActsIsWhoWasKnown(t *testing.T) {
+	t.Parallel()
+	s := Staff{ID: "x", Person: "b1.me", persons: []string{"b2.me", "b3.me"}}
+	for name, c := range map[string]struct {
+		known []string
+		want  string
+	}{
+		"nobody is known":            {nil, "b1.me"},
+		"somebody else is":           {[]string{"b1.other"}, "b1.me"},
+		"the one of another key is":  {[]string{"b1.other", "b2.me"}, "b2.me"},
+		"the present one is as well": {[]string{"b2.me", "b1.me"}, "b1.me"},
+		"two of other keys are":      {[]string{"b3.me", "b2.me"}, "b2.me"},
+	} {
+		if got := s.Actor(c.known...); got.Person != c.want || got.ID != "x" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := s.Persons(); !slices.Equal(got, []string{"b1.me", "b2.me", "b3.me"}) {
+		t.Errorf("persons %v", got)
+	}
+	if got := (Staff{}).Persons(); len(got) != 0 {
+		t.Errorf("somebody unknown is known as %q", got)
+	}
+	if got := (Staff{}).Actor(""); got.Person != "" {
+		t.Errorf("%+v", got)
+	}
+}
