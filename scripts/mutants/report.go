@@ -11,7 +11,7 @@ func render(results map[string]result) string {
 	var b strings.Builder
 	b.WriteString(`# Mutants
 
-` + "`make mutants`" + ` writes this page (` + "`make mutants ONLY=shared/fund`" + ` its row for one package; the data are in mutants.json). It changes one operator at a time in the packages that move money, say who may do what, or hide a person, with [gremlins](https://github.com/go-gremlins/gremlins), and runs that package's own tests: a change that no test notices *lived*. It fails when a package is below 90 % in either column of per cent.
+` + "`make mutants`" + ` writes this page (` + "`make mutants ONLY=shared/fund`" + ` its row for one package; the data are in mutants.json). It changes one operator at a time in the packages that move money, say who may do what, or hide a person, with [gremlins](https://github.com/go-gremlins/gremlins), and runs that package's own tests (the short ones): a change that no test notices *lived*. It fails when a package is below 90 % in either column of per cent.
 
 What counts: *efficacy* is killed ÷ (killed + lived), *coverage* is reached by a test ÷ all that compile. A mutant that hangs is in the second and not in the first; a mutant that does not compile is in neither, though gremlins alone would call it killed. All kinds of mutant that gremlins knows are on. Expressions of a ` + "`case`" + ` and declarations outside of functions are mutated too, though Go's coverage profile does not have them. Equivalent mutants count as lived.
 
