@@ -423,7 +423,7 @@ func TestAnAwardSeenTwiceHidesNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := award.Earlier(t.Context(), s, "b2.person", "b1.person")
+	got, err := had(t.Context(), s, "b2.person", "b1.person")
 	if want := []string{"app1#01", "app2#01"}; err != nil || !slices.Equal(ids(got), want) {
 		t.Errorf("earlier %v, %v; want %v", ids(got), err, want)
 	}
