@@ -54,8 +54,8 @@ drill: ## put known mistakes into a copy of the project and demand that the test
 mutants: ## change the code of money, authority and masking here and there, and list what no test notices; ONLY=shared/fund runs one
 	{ ulimit -v 10000000 || true; } 2>/dev/null; go run ./scripts/mutants $(ONLY)
 
-load: ## put the whole system under every load it promises to bear, with pictures; SCALE=1 takes about an hour
-	go run ./test/load -scale $${SCALE:-0.25}
+load: ## put the whole system under every load it promises to bear, with pictures; SCALE=1 takes about an hour, QUICK=1 two minutes
+	go run ./test/load -scale $${SCALE:-0.25} $(if $(QUICK),-quick)
 
 docs: ## make docs/api/openapi.yaml, problems.md and test/stack/testdata again, after a route, a field, a fault or a template changed
 	go run ./scripts/apidoc

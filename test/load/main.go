@@ -34,6 +34,9 @@ func (o options) lasting(d time.Duration) time.Duration {
 
 func (o options) count(n int) int { return max(int(float64(n)*o.scale), 50) }
 
+// glance is the scale of a quick look.
+const glance = 0.02
+
 // shape is one load.
 type shape struct {
 	name, about string
@@ -70,6 +73,7 @@ func run(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
 	var o options
 	f.Float64Var(&o.scale, "scale", 0.25, "of the lengths and counts that docs/benchmarks.md names; 1 takes about an hour")
+	quick := f.Bool("quick", false, fmt.Sprintf("a look at every shape but size in under three minutes: scale %g", glance))
 	f.Float64Var(&o.rate, "rate", 300, "calls a second of a usual day")
 	f.StringVar(&o.out, "out", "docs/load", "directory for the pictures")
 	only := f.String("only", "", "comma-separated shapes; empty for all")
@@ -80,6 +84,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if *serve != "" {
 		return victim(ctx, *serve, *listen)
+	}
+	if *quick {
+		o.scale = glance
 	}
 	if o.scale <= 0 || o.scale > 1 || o.rate <= 0 || f.NArg() > 0 {
 		return errors.New("scale must be above 0 and at most 1, rate above 0, and no argument is taken")
@@ -103,6 +110,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(dir)
 	for _, s := range shapes() {
+		if *quick && *only == "" && s.name == "size" {
+			continue // storing tens of thousands takes minutes at any scale
+		}
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue
 		}
@@ -118,6 +128,7 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	fmt.Printf("\n%d acknowledged applications looked for, %d lost\n", r.acked, r.lost)
 	fmt.Printf("\n%d promises kept, %d broken\n", r.kept, r.broken)
 	if r.broken > 0 {
 		return errBroken

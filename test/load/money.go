@@ -80,7 +80,7 @@ func hotFund(ctx context.Context, o *options, r *report) error {
 		id       string
 		proposed map[string]any
 	}
-	proposals := make(chan ready, n)
+	proposals := make(chan ready, len(c.acked)) // there may be more than n
 	for _, a := range c.acked {
 		var p struct {
 			ProposalVersion int64 `json:"proposal_version"`

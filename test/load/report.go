@@ -10,6 +10,7 @@ import (
 type report struct {
 	out          string
 	kept, broken int
+	acked, lost  int // applications that were acknowledged, and that their owner did not find
 	headed       bool
 }
 

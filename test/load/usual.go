@@ -42,6 +42,7 @@ func keeps(ctx context.Context, c *crowd, r *report) {
 	if err != nil {
 		fmt.Printf("\nfirst of the lost: %v\n", err)
 	}
+	r.acked, r.lost = r.acked+all, r.lost+lost
 	r.promise(lost == 0, "%d of %d acknowledged applications lost", lost, all)
 }
 

@@ -245,6 +245,7 @@ func (l *life) audit() {
 	}
 	plan := wishes[l.office]
 	var won []wish
+	var seen decide.Approving // by who won
 	for i, w := range plan {
 		a := l.asked[i]
 		switch {
@@ -253,6 +254,9 @@ func (l *life) audit() {
 			l.found.Errorf("%s is not told what became of %s", w.who, w.act)
 		case w.act == "approvals" && a.status == http.StatusCreated && !slices.ContainsFunc(won, func(o wish) bool { return o.who == w.who }):
 			won = append(won, w)
+			if err := json.Unmarshal([]byte(a.body), &seen); err != nil {
+				panic(err) // we wrote it
+			}
 		}
 	}
 	if len(won) != 1 {
@@ -280,7 +284,8 @@ func (l *life) audit() {
 			continue
 		}
 		versions++
-		if e.Kind == "approved" && (e.Actor.ID != won[0].who || e.Facts.Text("award") != award.ID || e.Rules == "") {
+		if e.Kind == "approved" && (e.Actor.ID != won[0].who || e.Facts.Text("award") != award.ID || e.Rules == "" ||
+			fmt.Sprint(e.Facts["proposal"]) != fmt.Sprint(seen.ProposalVersion)) {
 			l.found.Errorf("L01: the record of the approval is %+v", e)
 		}
 	}
