@@ -33,7 +33,7 @@ type SupplementIn struct {
 // goes on.
 func (d Deps) supplement(ctx context.Context, c httpapi.Call[SupplementIn]) (httpapi.Reply[Changed], error) {
 	in := c.Body
-	return change(ctx, d, c, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
+	return change(ctx, d, c.Request, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
 		p, version, err := application.OpenParticulars(ctx, d.Table, d.Box, a.ID)
 		if err != nil {
 			return application.Step[Changed]{}, err
@@ -135,7 +135,7 @@ type ConsentsIn struct {
 // consent records agreements. While nobody has proposed an amount the registers
 // are asked again, because now they may be; later it is kept for the explanation.
 func (d Deps) consent(ctx context.Context, c httpapi.Call[ConsentsIn]) (httpapi.Reply[Changed], error) {
-	return change(ctx, d, c, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
+	return change(ctx, d, c.Request, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
 		p, _, err := application.OpenParticulars(ctx, d.Table, d.Box, a.ID)
 		if err != nil {
 			return application.Step[Changed]{}, err
@@ -196,7 +196,7 @@ func (d Deps) document(ctx context.Context, c httpapi.Call[DocumentIn]) (httpapi
 	if err != nil {
 		return httpapi.Reply[DocumentAdded]{}, err
 	}
-	return change(ctx, d, c, http.StatusCreated, func(a application.Application, now time.Time) (application.Step[DocumentAdded], error) {
+	return change(ctx, d, c.Request, http.StatusCreated, func(a application.Application, now time.Time) (application.Step[DocumentAdded], error) {
 		docs, err := document.List(ctx, d.Table, partition)
 		if err != nil {
 			return application.Step[DocumentAdded]{}, err

@@ -110,7 +110,7 @@ func changed(a application.Application, next string) Changed {
 const maxRequests = 400
 
 // change makes one change of an application of the caller's own.
-func change[In, Out any](ctx context.Context, d Deps, c httpapi.Call[In], status int, step func(application.Application, time.Time) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
+func change[Out any](ctx context.Context, d Deps, c httpapi.Request, status int, step func(application.Application, time.Time) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
 	return changeAny(ctx, d, c, status, func(a application.Application, now time.Time) (application.Step[Out], error) {
 		if a.Account != c.Principal.ID {
 			return application.Step[Out]{}, application.ErrNotFound
@@ -120,7 +120,7 @@ func change[In, Out any](ctx context.Context, d Deps, c httpapi.Call[In], status
 }
 
 // changeAny is change without asking whose application it is.
-func changeAny[In, Out any](ctx context.Context, d Deps, c httpapi.Call[In], status int, step func(application.Application, time.Time) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
+func changeAny[Out any](ctx context.Context, d Deps, c httpapi.Request, status int, step func(application.Application, time.Time) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
 	id := c.Path("id")
 	if !ident.Valid(id) {
 		return httpapi.Reply[Out]{}, application.ErrNotFound

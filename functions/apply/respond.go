@@ -22,7 +22,7 @@ type WithdrawalIn struct {
 }
 
 func (d Deps) withdraw(ctx context.Context, c httpapi.Call[WithdrawalIn]) (httpapi.Reply[Changed], error) {
-	return change(ctx, d, c, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
+	return change(ctx, d, c.Request, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
 		n, err := a.Withdraw()
 		if err != nil {
 			return application.Step[Changed]{}, err
@@ -48,7 +48,7 @@ type Appealed struct {
 // appeal records an objection and puts it before the county. Whoever had part in
 // the decision is named in it and may not answer it (D07).
 func (d Deps) appeal(ctx context.Context, c httpapi.Call[AppealIn]) (httpapi.Reply[Appealed], error) {
-	return change(ctx, d, c, http.StatusCreated, func(a application.Application, now time.Time) (application.Step[Appealed], error) {
+	return change(ctx, d, c.Request, http.StatusCreated, func(a application.Application, now time.Time) (application.Step[Appealed], error) {
 		if a.State != application.Refused && a.Award == nil {
 			return application.Step[Appealed]{}, errNothingDecided
 		}
@@ -112,7 +112,7 @@ var receiptHolds = map[string]string{application.NotReceived: application.HoldRe
 // money and calls a person: the answer costs the citizen one tap and nobody can
 // look away from it.
 func (d Deps) receipt(ctx context.Context, c httpapi.Call[ReceiptIn]) (httpapi.Reply[Changed], error) {
-	return change(ctx, d, c, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
+	return change(ctx, d, c.Request, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
 		paid, err := d.paid(ctx, a.ID, c.Body.Award)
 		if err != nil {
 			return application.Step[Changed]{}, err
@@ -162,7 +162,7 @@ func (d Deps) notMe(ctx context.Context, c httpapi.Call[NotMeIn]) (httpapi.Reply
 	if err := r.fields.Err(); err != nil {
 		return httpapi.Reply[Changed]{}, err
 	}
-	return changeAny(ctx, d, c, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
+	return changeAny(ctx, d, c.Request, http.StatusOK, func(a application.Application, now time.Time) (application.Step[Changed], error) {
 		if !slices.Contains(application.PersonRefs(d.Blind, paper, ""), a.Subject) {
 			return application.Step[Changed]{}, application.ErrNotFound
 		}

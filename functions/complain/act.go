@@ -29,7 +29,7 @@ type AcceptIn struct {
 
 func accept(ctx context.Context, d Deps, call httpapi.Call[AcceptIn]) (httpapi.Reply[ActOut], error) {
 	in := call.Body
-	return act(ctx, d, call, staff.AcceptComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.AcceptComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		target, err := d.target(ctx, k.c.Target, in.TargetUnit, in.TargetStaff, k.at)
 		if err != nil {
 			return move{}, err
@@ -82,7 +82,7 @@ type DeclineIn struct {
 }
 
 func decline(ctx context.Context, d Deps, call httpapi.Call[DeclineIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.AcceptComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.AcceptComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Decline(complaint.Outcome(call.Body.Outcome), by, k.at)
 		return move{next: next, kind: "declined", text: call.Body.Text, facts: event.Facts{"outcome": call.Body.Outcome}}, err
 	})
@@ -98,7 +98,7 @@ type AssignIn struct {
 
 func assign(ctx context.Context, d Deps, call httpapi.Call[AssignIn]) (httpapi.Reply[ActOut], error) {
 	in := call.Body
-	reply, err := act(ctx, d, call, staff.AssignComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	reply, err := act(ctx, d, call.Request, staff.AssignComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		var f fault.Fields
 		code, err := civil.ParseDivision(in.Division)
 		if _, there := d.Tree.Find(code, calendar.Today(k.at)); err != nil || !there || code.Level() > civil.TownshipLevel {
@@ -137,7 +137,7 @@ type TextIn struct {
 }
 
 func object(ctx context.Context, d Deps, call httpapi.Call[TextIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Object(by, k.at)
 		return move{next: next, kind: "objected", text: call.Body.Text}, err
 	})
@@ -150,7 +150,7 @@ type DecideIn struct {
 }
 
 func decideObjection(ctx context.Context, d Deps, call httpapi.Call[DecideIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.AssignComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.AssignComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Decide(call.Body.Agree, by, k.at)
 		return move{next: next, kind: "objection_answered", text: call.Body.Text, facts: event.Facts{"agreed": call.Body.Agree}}, err
 	})
@@ -163,7 +163,7 @@ type FindingIn struct {
 }
 
 func handle(ctx context.Context, d Deps, call httpapi.Call[FindingIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Handle(complaint.Outcome(call.Body.Outcome), by, k.at)
 		return move{next: next, kind: "handled", text: call.Body.Text, facts: event.Facts{"outcome": call.Body.Outcome}}, err
 	})
@@ -180,7 +180,7 @@ type ReviewIn struct {
 func review(ctx context.Context, d Deps, call httpapi.Call[ReviewIn]) (httpapi.Reply[ActOut], error) {
 	in := call.Body
 	handlers := func(c complaint.Complaint) []event.Actor { return c.Handlers }
-	return act(ctx, d, call, staff.ReviewComplaint, handlers, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.ReviewComplaint, handlers, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Examine(in.Pass, by, k.at)
 		if err == nil && k.c.Finding.Version != in.FindingVersion {
 			err = errStale
@@ -195,7 +195,7 @@ func review(ctx context.Context, d Deps, call httpapi.Call[ReviewIn]) (httpapi.R
 
 // answer sends the reply in plain words.
 func answer(ctx context.Context, d Deps, call httpapi.Call[TextIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.ReplyComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.ReplyComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Answer(k.rules, by, k.at)
 		late := k.c.Late(k.at)
 		return move{next: next, kind: "replied", text: call.Body.Text, facts: event.Facts{"late": late}, count: complaint.CountReplied(late)}, err
@@ -209,14 +209,14 @@ type ExtensionIn struct {
 }
 
 func askExtension(ctx context.Context, d Deps, call httpapi.Call[ExtensionIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.AskExtension(call.Body.Days, k.rules, by, k.at)
 		return move{next: next, kind: "extension_asked", text: call.Body.Text, facts: event.Facts{"days": call.Body.Days}}, err
 	})
 }
 
 func grantExtension(ctx context.Context, d Deps, call httpapi.Call[DecideIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.GrantExtension, complaint.Complaint.Asked, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.GrantExtension, complaint.Complaint.Asked, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.GrantExtension(call.Body.Agree, by, k.at)
 		return move{next: next, kind: "extension_answered", text: call.Body.Text, facts: event.Facts{"granted": call.Body.Agree}}, err
 	})
@@ -231,14 +231,14 @@ type PauseIn struct {
 
 func pause(ctx context.Context, d Deps, call httpapi.Call[PauseIn]) (httpapi.Reply[ActOut], error) {
 	in := call.Body
-	return act(ctx, d, call, staff.PauseComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.PauseComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Pause(k.at.AddDate(0, 0, in.Days), in.Reason, k.rules, by, k.at)
 		return move{next: next, kind: "paused", text: in.Text, facts: event.Facts{"days": in.Days, "why": in.Reason}}, err
 	})
 }
 
 func resume(ctx context.Context, d Deps, call httpapi.Call[TextIn]) (httpapi.Reply[ActOut], error) {
-	return act(ctx, d, call, staff.PauseComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.PauseComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Resume(by, k.at)
 		return move{next: next, kind: "resumed", text: call.Body.Text}, err
 	})
@@ -253,7 +253,7 @@ type SuperviseIn struct {
 
 func supervise(ctx context.Context, d Deps, call httpapi.Call[SuperviseIn]) (httpapi.Reply[ActOut], error) {
 	in := call.Body
-	return act(ctx, d, call, staff.SuperviseComplaint, nil, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.SuperviseComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		if k.c.Handler() == "" {
 			return move{}, complaint.ErrState
 		}
@@ -274,7 +274,7 @@ func supervise(ctx context.Context, d Deps, call httpapi.Call[SuperviseIn]) (htt
 // report is the unit's answer to a supervision note.
 func report(ctx context.Context, d Deps, call httpapi.Call[TextIn]) (httpapi.Reply[ActOut], error) {
 	note := call.Path("note")
-	return act(ctx, d, call, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.HandleComplaint, complaint.Complaint.KnowsWho, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Report(note, by, k.at)
 		return move{next: next, kind: "supervision_answered", text: call.Body.Text, facts: event.Facts{"note": note}}, err
 	})
@@ -288,7 +288,7 @@ type LookBackIn struct {
 
 func lookBack(ctx context.Context, d Deps, call httpapi.Call[LookBackIn]) (httpapi.Reply[ActOut], error) {
 	in := call.Body
-	return act(ctx, d, call, staff.LookBack, complaint.Complaint.Looked, func(k desk, by event.Actor) (move, error) {
+	return act(ctx, d, call.Request, staff.LookBack, complaint.Complaint.Looked, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Look(in.Rectified, by, k.at)
 		m := move{next: next, kind: "looked_back", text: in.Text, facts: event.Facts{"rectified": in.Rectified}}
 		if !in.Rectified {
@@ -317,7 +317,7 @@ type IdentityOut struct {
 // before anything is shown, so that none goes unrecorded.
 func readIdentity(ctx context.Context, d Deps, call httpapi.Call[IdentityIn]) (IdentityOut, error) {
 	in := call.Body
-	_, err := act(ctx, d, call, staff.ReadComplainant, nil, func(k desk, by event.Actor) (move, error) {
+	_, err := act(ctx, d, call.Request, staff.ReadComplainant, nil, func(k desk, by event.Actor) (move, error) {
 		return move{next: k.c.Touch(), kind: "identity_read", text: in.Text, facts: event.Facts{"why": in.Reason}}, nil
 	})
 	if err != nil {

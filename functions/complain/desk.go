@@ -134,7 +134,7 @@ type move struct {
 
 // act makes one change of a complaint for whoever asks. step may run more than
 // once. The member of staff and the brakes are conditions of the write.
-func act[In any](ctx context.Context, d Deps, call httpapi.Call[In], action staff.Action, earlier func(complaint.Complaint) []event.Actor, step func(desk, event.Actor) (move, error)) (httpapi.Reply[ActOut], error) {
+func act(ctx context.Context, d Deps, call httpapi.Request, action staff.Action, earlier func(complaint.Complaint) []event.Actor, step func(desk, event.Actor) (move, error)) (httpapi.Reply[ActOut], error) {
 	var none httpapi.Reply[ActOut]
 	// A repeat is answered before the policies are asked, so the caller must still
 	// be one of us, and one who sees it.

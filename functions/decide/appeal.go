@@ -33,7 +33,7 @@ type AnsweredOut struct {
 // anew; the person is told either way.
 func answerAppeal(ctx context.Context, d Deps, call httpapi.Call[Answering]) (httpapi.Reply[AnsweredOut], error) {
 	in := call.Body
-	return act(ctx, d, call, wish{staff.AnswerAppeal, d.decided}, func(k desk) (application.Step[AnsweredOut], error) {
+	return act(ctx, d, call.Request, wish{staff.AnswerAppeal, d.decided}, func(k desk) (application.Step[AnsweredOut], error) {
 		var none application.Step[AnsweredOut]
 		p, err := application.GetAppeal(ctx, d.Table, k.app.ID, call.Path("appeal"))
 		if err != nil {

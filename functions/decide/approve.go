@@ -55,7 +55,7 @@ func approve(ctx context.Context, d Deps, call httpapi.Call[Approving]) (httpapi
 		}
 		return nil
 	}
-	reply, err := act(ctx, d, call, wish{staff.Approve, second}, func(k desk) (application.Step[ApprovedOut], error) {
+	reply, err := act(ctx, d, call.Request, wish{staff.Approve, second}, func(k desk) (application.Step[ApprovedOut], error) {
 		var none application.Step[ApprovedOut]
 		p := k.app.Proposal
 		if call.Body.ProposalVersion != k.app.Version || call.Body.AmountFen != p.AmountFen {

@@ -193,7 +193,7 @@ func showBreak(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Br
 
 // proposeBreak is the first of two people: why it is none any more, with evidence.
 func proposeBreak(ctx context.Context, d Deps, call httpapi.Call[BreakIn]) (httpapi.Reply[BreakOut], error) {
-	return closing(ctx, d, call, staff.ProposeBreak, "proposed", call.Body.Version, call.Body.Note,
+	return closing(ctx, d, call.Request, staff.ProposeBreak, "proposed", call.Body.Version, call.Body.Note,
 		func(b reconciliation.Break, by event.Actor, now time.Time) (reconciliation.Break, error) {
 			return b.Propose(reconciliation.Hand{By: by, At: now, Reason: call.Body.Reason, Evidence: call.Body.Evidence})
 		})
@@ -201,7 +201,7 @@ func proposeBreak(ctx context.Context, d Deps, call httpapi.Call[BreakIn]) (http
 
 // agreeBreak is the second: the break is closed. No line of the ledger moves.
 func agreeBreak(ctx context.Context, d Deps, call httpapi.Call[Restated]) (httpapi.Reply[BreakOut], error) {
-	return closing(ctx, d, call, staff.AgreeBreak, "closed", call.Body.Version, "",
+	return closing(ctx, d, call.Request, staff.AgreeBreak, "closed", call.Body.Version, "",
 		func(b reconciliation.Break, by event.Actor, now time.Time) (reconciliation.Break, error) {
 			return b.Agree(by, now)
 		})
@@ -209,7 +209,7 @@ func agreeBreak(ctx context.Context, d Deps, call httpapi.Call[Restated]) (httpa
 
 // closing is one step of one person towards the end of a break. The member of
 // staff and the brakes are conditions of the write.
-func closing[In any](ctx context.Context, d Deps, call httpapi.Call[In], action staff.Action, kind string, version int64, note string,
+func closing(ctx context.Context, d Deps, call httpapi.Request, action staff.Action, kind string, version int64, note string,
 	to func(reconciliation.Break, event.Actor, time.Time) (reconciliation.Break, error)) (httpapi.Reply[BreakOut], error) {
 	var none httpapi.Reply[BreakOut]
 	now := d.Now()
@@ -222,7 +222,7 @@ func closing[In any](ctx context.Context, d Deps, call httpapi.Call[In], action 
 		return none, err
 	}
 	e := b.Event(kind, who.Actor(), now)
-	again, err := answered[BreakOut](ctx, d, e.PK, reconciliation.Noun, b.ID, call.Request)
+	again, err := answered[BreakOut](ctx, d, e.PK, reconciliation.Noun, b.ID, call)
 	if err != nil || again.Body != nil {
 		return again, err
 	}
@@ -263,7 +263,7 @@ func closing[In any](ctx context.Context, d Deps, call httpapi.Call[In], action 
 	e.Request = &event.Request{Key: call.RequestKey(), Digest: d.Blind.Ref("request", call.Digest()), Status: reply.Status, Answer: reply.Body}
 	if err := reconciliation.Commit(ctx, d.Table, next, e, who.Check(), board.Check()); err != nil {
 		if errors.Is(err, reconciliation.ErrMovedOn) {
-			if twin, again := answered[BreakOut](ctx, d, e.PK, reconciliation.Noun, b.ID, call.Request); again == nil && twin.Body != nil {
+			if twin, again := answered[BreakOut](ctx, d, e.PK, reconciliation.Noun, b.ID, call); again == nil && twin.Body != nil {
 				return twin, nil
 			}
 		}

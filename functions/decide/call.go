@@ -28,7 +28,7 @@ type CalledOut struct {
 // callPerson records that somebody called. Told is told: the task is gone. A call
 // that nobody answered leaves it for the next day, until there were enough.
 func callPerson(ctx context.Context, d Deps, call httpapi.Call[Calling]) (httpapi.Reply[CalledOut], error) {
-	return act(ctx, d, call, wish{action: staff.Call}, func(k desk) (application.Step[CalledOut], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Call}, func(k desk) (application.Step[CalledOut], error) {
 		var none application.Step[CalledOut]
 		n, err := notice.Get(ctx, d.Table, application.Partition(k.app.ID), call.Body.Notice)
 		if err != nil {

@@ -127,7 +127,7 @@ func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode
 // than once. What made the answer is in the event; the member of staff is a
 // condition of the write, so that removal, transfer, a new declaration of kin
 // or a brake in between undoes it.
-func act[In, Out any](ctx context.Context, d Deps, call httpapi.Call[In], w wish, step func(desk) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
+func act[Out any](ctx context.Context, d Deps, call httpapi.Request, w wish, step func(desk) (application.Step[Out], error)) (httpapi.Reply[Out], error) {
 	id := call.Path("id")
 	if !ident.Valid(id) {
 		return httpapi.Reply[Out]{}, application.ErrNotFound

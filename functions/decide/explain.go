@@ -20,7 +20,7 @@ type Explaining struct {
 // explain records the explanation. A problem found afterwards takes nothing back
 // by itself: it places a hold, so that a person decides what follows.
 func explain(ctx context.Context, d Deps, call httpapi.Call[Explaining]) (httpapi.Reply[Noted], error) {
-	return act(ctx, d, call, wish{action: staff.Explain}, func(k desk) (application.Step[Noted], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Explain}, func(k desk) (application.Step[Noted], error) {
 		next, err := k.app.Explain()
 		if err != nil {
 			return application.Step[Noted]{}, err

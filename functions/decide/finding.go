@@ -111,7 +111,7 @@ func judgeFinding(ctx context.Context, d Deps, call httpapi.Call[Judging]) (http
 		r.Earlier = parties(a)
 		return nil
 	}
-	return act(ctx, d, call, wish{staff.JudgeFinding, earlier}, func(k desk) (application.Step[JudgedOut], error) {
+	return act(ctx, d, call.Request, wish{staff.JudgeFinding, earlier}, func(k desk) (application.Step[JudgedOut], error) {
 		var none application.Step[JudgedOut]
 		all, err := inspection.Of(ctx, d.Table, k.app.ID)
 		if err != nil {

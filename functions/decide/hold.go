@@ -27,7 +27,7 @@ type Held struct {
 // hold stops the money. Whoever works on the case may, alone and at once: a
 // suspicion that does not stop a payment is not a control.
 func hold(ctx context.Context, d Deps, call httpapi.Call[Holding]) (httpapi.Reply[Held], error) {
-	return act(ctx, d, call, wish{action: staff.Hold}, func(k desk) (application.Step[Held], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Hold}, func(k desk) (application.Step[Held], error) {
 		h := application.NewHold(k.app.ID, k.app.Version, application.HoldStaff, k.actor(), k.at, k.holdDue())
 		next, placed, err := k.app.PlaceHold(h)
 		if err != nil {
@@ -73,7 +73,7 @@ func releaseHold(ctx context.Context, d Deps, call httpapi.Call[Releasing]) (htt
 		}
 		return nil
 	}
-	return act(ctx, d, call, wish{staff.ReleaseHold, placedBy}, func(k desk) (application.Step[Noted], error) {
+	return act(ctx, d, call.Request, wish{staff.ReleaseHold, placedBy}, func(k desk) (application.Step[Noted], error) {
 		next, err := k.app.LiftHold(id, k.actor(), k.at)
 		if err != nil {
 			return application.Step[Noted]{}, err

@@ -61,7 +61,7 @@ type asking struct {
 
 // ask records an order. Nothing about the payment changes until another person
 // completes it.
-func ask[In any](ctx context.Context, d Deps, call httpapi.Call[In], q asking) (httpapi.Reply[OrderOut], error) {
+func ask(ctx context.Context, d Deps, call httpapi.Request, q asking) (httpapi.Reply[OrderOut], error) {
 	id := d.IDs.New()
 	return act(ctx, d, call, wish{action: q.action}, func(k desk) (application.Step[OrderOut], error) {
 		var none application.Step[OrderOut]
@@ -100,7 +100,7 @@ func askPayee(ctx context.Context, d Deps, call httpapi.Call[AnotherPayee]) (htt
 	if err != nil {
 		return httpapi.Reply[OrderOut]{}, badField("/account", err)
 	}
-	return ask(ctx, d, call, asking{order.Payee, staff.RequestPayee,
+	return ask(ctx, d, call.Request, asking{order.Payee, staff.RequestPayee,
 		func(p payout.Payout) bool {
 			return p.Award.Rail.ByMachine() && (p.State == payout.Failed || p.State == payout.Returned)
 		},
@@ -128,7 +128,7 @@ func askCash(ctx context.Context, d Deps, call httpapi.Call[CashReceipt]) (httpa
 		f.Add("/receipt_sha256", "format", "应为64位小写十六进制的收据照片校验值。")
 		return httpapi.Reply[OrderOut]{}, f.Err()
 	}
-	return ask(ctx, d, call, asking{order.Cash, staff.HandOutCash,
+	return ask(ctx, d, call.Request, asking{order.Cash, staff.HandOutCash,
 		func(p payout.Payout) bool { return p.Award.Rail == award.ReserveCash && p.State == payout.Due },
 		func(_ context.Context, o order.Order) (order.Order, string, error) {
 			o.Receipt = call.Body.Receipt
@@ -137,7 +137,7 @@ func askCash(ctx context.Context, d Deps, call httpapi.Call[CashReceipt]) (httpa
 }
 
 func askThaw(ctx context.Context, d Deps, call httpapi.Call[Thawing]) (httpapi.Reply[OrderOut], error) {
-	return ask(ctx, d, call, asking{order.Thaw, staff.RequestThaw,
+	return ask(ctx, d, call.Request, asking{order.Thaw, staff.RequestThaw,
 		func(p payout.Payout) bool { return p.State == payout.Frozen },
 		func(_ context.Context, o order.Order) (order.Order, string, error) { return o, "", nil }, call.Body.Reason})
 }
@@ -164,7 +164,7 @@ func completeOrder(ctx context.Context, d Deps, call httpapi.Call[httpapi.None])
 		}
 		return nil
 	}
-	return act(ctx, d, call, wish{seconds[first.Kind], earlier}, func(k desk) (application.Step[OrderOut], error) {
+	return act(ctx, d, call.Request, wish{seconds[first.Kind], earlier}, func(k desk) (application.Step[OrderOut], error) {
 		var none application.Step[OrderOut]
 		o, err := order.Get(ctx, d.Table, k.app.ID, first.ID)
 		if err != nil {

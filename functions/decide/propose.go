@@ -61,7 +61,7 @@ func (d Deps) office() firstaid.Office {
 // propose records what one officer thinks should be paid. The amount is weighed
 // against the rules and the earlier awards as they stand now; it decides nothing.
 func propose(ctx context.Context, d Deps, call httpapi.Call[Proposing]) (httpapi.Reply[ProposedOut], error) {
-	return act(ctx, d, call, wish{action: staff.Propose}, func(k desk) (application.Step[ProposedOut], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Propose}, func(k desk) (application.Step[ProposedOut], error) {
 		var none application.Step[ProposedOut]
 		in := call.Body
 		c, err := d.office().Open(ctx, k.app)

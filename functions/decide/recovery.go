@@ -180,7 +180,7 @@ func openRecovery(ctx context.Context, d Deps, call httpapi.Call[RecoveryIn]) (h
 		return httpapi.Reply[RecoveryOut]{}, badField("/act", err)
 	}
 	id := d.IDs.New()
-	return act(ctx, d, call, wish{action: staff.OpenRecovery}, func(k desk) (application.Step[RecoveryOut], error) {
+	return act(ctx, d, call.Request, wish{action: staff.OpenRecovery}, func(k desk) (application.Step[RecoveryOut], error) {
 		var none application.Step[RecoveryOut]
 		if day.After(calendar.Today(k.at)) {
 			var f fault.Fields
@@ -246,7 +246,7 @@ func (k desk) recover(ctx context.Context, r recovery.Recovery, t told, writes f
 
 // recoveryStep is what one person does to a recovery that is there. earlier names
 // who had part before and may not, as the policies ask.
-func recoveryStep[In any](ctx context.Context, d Deps, call httpapi.Call[In], action staff.Action, version int64, earlier func(recovery.Recovery) []event.Actor,
+func recoveryStep(ctx context.Context, d Deps, call httpapi.Request, action staff.Action, version int64, earlier func(recovery.Recovery) []event.Actor,
 	step func(desk, recovery.Recovery, event.Actor) (recovery.Recovery, told, error)) (httpapi.Reply[RecoveryOut], error) {
 	// Who had part before never becomes fewer, so the question to the policies may
 	// be taken from a first look; everything else is read again inside.
@@ -299,7 +299,7 @@ func nobody(recovery.Recovery) []event.Actor { return nil }
 
 func hearPerson(ctx context.Context, d Deps, call httpapi.Call[HearingIn]) (httpapi.Reply[RecoveryOut], error) {
 	in := call.Body
-	return recoveryStep(ctx, d, call, staff.HearPerson, in.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.HearPerson, in.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		r, err := r.Hear(recovery.How(in.How), in.Records, by, k.at)
 		return r, told{"recovery_heard", event.Facts{"how": in.How}, in.Words, ""}, err
 	})
@@ -309,7 +309,7 @@ func hearPerson(ctx context.Context, d Deps, call httpapi.Call[HearingIn]) (http
 // nor heard the person.
 func decideRecovery(ctx context.Context, d Deps, call httpapi.Call[RecoveryDecisionIn]) (httpapi.Reply[RecoveryOut], error) {
 	in := call.Body
-	return recoveryStep(ctx, d, call, staff.DecideRecovery, in.Version, recovery.Recovery.Hands, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.DecideRecovery, in.Version, recovery.Recovery.Hands, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		r, err := r.Decide(in.AmountFen, in.PenaltyFen, in.Due, by, k.at)
 		if err != nil {
 			return r, told{}, err
@@ -325,7 +325,7 @@ func decideRecovery(ctx context.Context, d Deps, call httpapi.Call[RecoveryDecis
 
 func agreePlan(ctx context.Context, d Deps, call httpapi.Call[PlanIn]) (httpapi.Reply[RecoveryOut], error) {
 	in := call.Body
-	return recoveryStep(ctx, d, call, staff.AgreePlan, in.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.AgreePlan, in.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		plan := make([]recovery.Instalment, len(in.Instalments))
 		for i, one := range in.Instalments {
 			plan[i] = recovery.Instalment{Due: one.Due, Fen: one.Fen}
@@ -338,7 +338,7 @@ func agreePlan(ctx context.Context, d Deps, call httpapi.Call[PlanIn]) (httpapi.
 // bookRepayment brings what came back into the fund, once for each credit.
 func bookRepayment(ctx context.Context, d Deps, call httpapi.Call[RepaymentIn]) (httpapi.Reply[RecoveryOut], error) {
 	in := call.Body
-	return recoveryStep(ctx, d, call, staff.BookRepayment, in.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.BookRepayment, in.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		r, err := r.Repay(in.Fen, in.Reference, in.Evidence, by, k.at)
 		t := told{"recovery_repaid", event.Facts{"fen": in.Fen, "back_fen": r.BackFen, "left_fen": r.Left()}, "", ""}
 		if r.State == recovery.Repaid {
@@ -349,7 +349,7 @@ func bookRepayment(ctx context.Context, d Deps, call httpapi.Call[RepaymentIn]) 
 }
 
 func askWaiver(ctx context.Context, d Deps, call httpapi.Call[RecoveryStep]) (httpapi.Reply[RecoveryOut], error) {
-	return recoveryStep(ctx, d, call, staff.AskWaiver, call.Body.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.AskWaiver, call.Body.Version, nobody, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		r, err := r.AskWaiver(by, k.at)
 		return r, told{"recovery_waiver_asked", event.Facts{"left_fen": r.Left()}, call.Body.Reason, ""}, err
 	})
@@ -362,7 +362,7 @@ func waiveRest(ctx context.Context, d Deps, call httpapi.Call[RecoveryStep]) (ht
 		}
 		return []event.Actor{r.Waiver.By}
 	}
-	return recoveryStep(ctx, d, call, staff.ApproveWaiver, call.Body.Version, asked, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.ApproveWaiver, call.Body.Version, asked, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		r, err := r.Waive(by, k.at)
 		return r, told{"recovery_waived", event.Facts{"left_fen": r.Left()}, call.Body.Reason, notice.RecoveryClosed}, err
 	})
@@ -371,7 +371,7 @@ func waiveRest(ctx context.Context, d Deps, call httpapi.Call[RecoveryStep]) (ht
 // revokeRecovery takes back a decision that did not stand, by the county and by
 // nobody who had part in it.
 func revokeRecovery(ctx context.Context, d Deps, call httpapi.Call[RecoveryStep]) (httpapi.Reply[RecoveryOut], error) {
-	return recoveryStep(ctx, d, call, staff.RevokeRecovery, call.Body.Version, recovery.Recovery.Deciders, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
+	return recoveryStep(ctx, d, call.Request, staff.RevokeRecovery, call.Body.Version, recovery.Recovery.Deciders, func(k desk, r recovery.Recovery, by event.Actor) (recovery.Recovery, told, error) {
 		r, err := r.Revoke(by, k.at)
 		return r, told{"recovery_revoked", event.Facts{"back_fen": r.BackFen}, call.Body.Reason, notice.RecoveryClosed}, err
 	})

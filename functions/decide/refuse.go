@@ -50,7 +50,7 @@ const objection = "对本决定不服的，可以依法申请行政复议或者�
 // refuse ends an application. Only a person may, with a reason and the remedy,
 // and nobody who is concerned by it.
 func refuse(ctx context.Context, d Deps, call httpapi.Call[Refusing]) (httpapi.Reply[RefusedOut], error) {
-	return act(ctx, d, call, wish{action: staff.Refuse}, func(k desk) (application.Step[RefusedOut], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Refuse}, func(k desk) (application.Step[RefusedOut], error) {
 		next, err := k.app.Refuse(k.actor())
 		if err != nil {
 			return application.Step[RefusedOut]{}, err

@@ -21,7 +21,7 @@ type Reviewing struct {
 
 // review records the second look. A problem places a hold; it takes nothing back.
 func review(ctx context.Context, d Deps, call httpapi.Call[Reviewing]) (httpapi.Reply[Noted], error) {
-	return act(ctx, d, call, wish{action: staff.Review}, func(k desk) (application.Step[Noted], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Review}, func(k desk) (application.Step[Noted], error) {
 		var none application.Step[Noted]
 		r, err := envelope.GetReview(ctx, d.Table, k.app.ID, k.app.Award.ID)
 		if errors.Is(err, envelope.ErrNotFound) {

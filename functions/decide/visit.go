@@ -33,7 +33,7 @@ func noted(a application.Application) Noted {
 // visit records that somebody was there. It changes no state and no clock: on
 // the emergency track the money does not wait for it.
 func visit(ctx context.Context, d Deps, call httpapi.Call[Visited]) (httpapi.Reply[Noted], error) {
-	return act(ctx, d, call, wish{action: staff.Visit}, func(k desk) (application.Step[Noted], error) {
+	return act(ctx, d, call.Request, wish{action: staff.Visit}, func(k desk) (application.Step[Noted], error) {
 		in := call.Body
 		if in.At.IsZero() {
 			in.At = k.at

@@ -70,6 +70,14 @@ const tries = 5
 // If we die before the transaction, nothing happened and the caller asks again;
 // after it, the repeat finds the answer in the event.
 func Change[Out any](ctx context.Context, t table.Store, id string, req Request, step func(Application) (Step[Out], error)) (Answer, error) {
+	return change(ctx, t, id, req, func(a Application) (Step[any], error) {
+		s, err := step(a)
+		return Step[any]{s.Next, s.Event, s.Also, s.Out, s.Lost}, err
+	})
+}
+
+// change is Change without the type of the answer.
+func change(ctx context.Context, t table.Store, id string, req Request, step func(Application) (Step[any], error)) (Answer, error) {
 	var last error
 	for range tries {
 		a, err := Get(ctx, t, id)
@@ -83,7 +91,7 @@ func Change[Out any](ctx context.Context, t table.Store, id string, req Request,
 		if err != nil {
 			return Answer{}, err
 		}
-		writes, answer, err := s.writes(a, req)
+		writes, answer, err := writesOf(s, a, req)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -115,9 +123,9 @@ func Change[Out any](ctx context.Context, t table.Store, id string, req Request,
 	return Answer{}, ErrMovedOn.Because(last)
 }
 
-// writes is the whole transaction, the head first and its event second, and the
+// writesOf is the whole transaction, the head first and its event second, and the
 // answer it will have given once it is applied.
-func (s Step[Out]) writes(before Application, req Request) ([]table.Write, Answer, error) {
+func writesOf(s Step[any], before Application, req Request) ([]table.Write, Answer, error) {
 	if s.Next.ID != before.ID || s.Next.Version != before.Version+1 || s.Event.Version != s.Next.Version {
 		return nil, Answer{}, fmt.Errorf("application: step from version %d made version %d with the event of %d",
 			before.Version, s.Next.Version, s.Event.Version)

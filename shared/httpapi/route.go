@@ -164,36 +164,54 @@ func JSON[In, Out any](pattern string, status int, o Options, h func(context.Con
 // caller hears of everything at once. What check says about a field whose form
 // is wrong is left out, and so is any error of it that names no field.
 func Checked[In, Out any](pattern string, status int, o Options, check func(context.Context, Call[In]) error, h func(context.Context, Call[In]) (Out, error)) Route {
-	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
+	return typed(Route{Pattern: pattern, Status: status, Options: o}, check, h)
+}
+
+// typed is Checked without its types, of which each would be another copy of the
+// same code: check and h are functions as there, check may be a nil one.
+func typed(route Route, check, h any) Route {
+	do, judge := reflect.ValueOf(h), reflect.ValueOf(check)
+	call, out := do.Type().In(1), do.Type().Out(0)
+	body, _ := call.FieldByName("Body")
 	if r, ok := reflect.Zero(out).Interface().(interface{ holds() reflect.Type }); ok {
 		out = r.holds()
 	}
-	p := planFor(in)
+	p := planFor(body.Type)
 	serve := func(ctx context.Context, r Request, _ http.Header) (answer, error) {
-		c := Call[In]{Request: r}
+		c := reflect.New(call).Elem()
+		c.FieldByName("Request").Set(reflect.ValueOf(r))
+		asked := []reflect.Value{reflect.ValueOf(&ctx).Elem(), c}
 		if r.body != nil {
-			if err := p.bind(r.body, reflect.ValueOf(&c.Body).Elem()); err != nil {
-				if check != nil {
-					err = merge(err, check(ctx, c))
+			if err := p.bind(r.body, c.FieldByName("Body")); err != nil {
+				if !judge.IsNil() {
+					err = merge(err, failed(judge.Call(asked)[0]))
 				}
 				return answer{}, err
 			}
 		}
-		v, err := h(ctx, c)
-		if err != nil {
+		said := do.Call(asked)
+		if err := failed(said[1]); err != nil {
 			return answer{}, err
 		}
-		if s, ok := any(v).(interface{ stored() Stored }); ok {
+		v := said[0].Interface()
+		if s, ok := v.(interface{ stored() Stored }); ok {
 			kept := s.stored()
 			return answer{status: kept.Status, contentType: jsonType, body: kept.Body, maxAge: kept.MaxAge}, nil
 		}
-		if _, none := any(v).(None); none {
+		if _, none := v.(None); none {
 			return answer{status: http.StatusNoContent}, nil
 		}
 		body, err := Encode(v)
-		return answer{status: status, contentType: jsonType, body: body}, err
+		return answer{status: route.Status, contentType: jsonType, body: body}, err
 	}
-	return Route{Pattern: pattern, Status: status, Options: o, In: in, Out: out, plan: p, serve: serve}
+	route.In, route.Out, route.plan, route.serve = body.Type, out, p, serve
+	return route
+}
+
+// failed is the error in v, or nil.
+func failed(v reflect.Value) error {
+	err, _ := v.Interface().(error)
+	return err
 }
 
 // merge adds to form, what is wrong with the form of a body, what meaning says
