@@ -464,7 +464,7 @@ type fileRoot struct {
 // pairs with each kind of line and of sending that differs.
 func fileRoots() []fileRoot {
 	var all []fileRoot
-	pairs := []string{"lines/told/one", "half/twin/one", "heard/rivals/one", "rejected/told/one", "disordered/told/doubled"}
+	pairs := []string{"lines/told/one", "heard/rivals/one", "rejected/told/one", "disordered/told/doubled"}
 	for i, bank := range tellers() {
 		for j, release := range releases {
 			for k, worker := range workers {

@@ -127,7 +127,7 @@ var callbackLies = []string{"bad_signature", "probe_signature", "no_signature", 
 
 // ParseScenario reads a scenario strictly and reports everything wrong with it.
 func ParseScenario(raw []byte) (Scenario, error) {
-	sources, err := exchange.Sources()
+	sources, err := registers()
 	if err != nil {
 		return Scenario{}, err
 	}

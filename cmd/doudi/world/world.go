@@ -98,6 +98,10 @@ type World struct {
 	filings             map[string]*filing
 }
 
+// registers is the shipped catalogue, read once: an enumeration opens worlds by the
+// thousand.
+var registers = sync.OnceValues(exchange.Sources)
+
 // New opens a world: the cast is there, and everything its journal remembers.
 func New(o Options) (*World, error) {
 	if len(o.Keys.BankOwn) == 0 || len(o.Keys.ExchangeOwn) == 0 {
@@ -124,7 +128,7 @@ func New(o Options) (*World, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	sources, err := exchange.Sources()
+	sources, err := registers()
 	if err != nil {
 		return nil, err
 	}
