@@ -42,6 +42,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/complaint",
 		"shared/disclosure",
 		"shared/division/...",
+		"shared/delegation",
 		"shared/document/...",
 		"shared/envelope",
 		"shared/event",

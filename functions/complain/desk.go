@@ -21,7 +21,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
-	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // desk is one member of staff at one moment, before one complaint.
@@ -174,7 +173,7 @@ func (k desk) commit(ctx context.Context, m move, trace string) (complaint.Step,
 	if err != nil {
 		return complaint.Step{}, err
 	}
-	also := []table.Write{k.who.Check(), k.board.Check()}
+	also := append(k.who.Checks(), k.board.Check())
 	if len(m.count) > 0 {
 		counted, err := m.next.Tallied(ctx, k.deps.Table, m.count...)
 		if err != nil {

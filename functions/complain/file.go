@@ -281,7 +281,7 @@ func takeCall(ctx context.Context, d Deps, call httpapi.Call[CallIn]) (httpapi.R
 	by := who.Actor()
 	c.ID, c.Taken = id, &by
 	caller.Taken = by.ID
-	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, caller, req, by, who.Check(), board.Check())
+	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, caller, req, by, append(who.Checks(), board.Check())...)
 }
 
 // store keeps a new complaint and counts it.

@@ -178,7 +178,9 @@ func (d Deps) partitions(who staff.Staff, root civil.DivisionCode, open bool, no
 		return held
 	}
 	today := calendar.Today(now)
-	for _, h := range roots(who.Holds(now, staff.Supervisor, staff.Auditor)) {
+	around := func(code civil.DivisionCode) []civil.DivisionCode { return d.within(code, now) }
+	supervised := append(who.Holds(now, staff.Supervisor, staff.Auditor), who.Given(now, staff.ListComplaints, around)...)
+	for _, h := range roots(supervised) {
 		for _, code := range append(d.Tree.Below(h, today), d.within(h, now)...) {
 			add(complaint.List(code))
 		}

@@ -287,7 +287,7 @@ func (d Deps) keepBatch(ctx context.Context, r httpapi.Request, who staff.Staff,
 	e := b.Event(kind, by, now)
 	e.Trace = r.Trace
 	e.Request = &event.Request{Key: r.RequestKey(), Digest: d.Blind.Ref("request", r.Digest()), Status: reply.Status, Answer: reply.Body}
-	if err := batch.Commit(ctx, d.Table, b, e, who.Check(), board.Check()); err != nil {
+	if err := batch.Commit(ctx, d.Table, b, e, append(who.Checks(), board.Check())...); err != nil {
 		if errors.Is(err, batch.ErrMovedOn) {
 			if twin, again := d.batched(ctx, b.ID, r); again == nil && twin.Body != nil {
 				return twin, nil

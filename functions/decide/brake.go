@@ -255,7 +255,7 @@ func (d Deps) keepBrake(ctx context.Context, r httpapi.Request, who staff.Staff,
 	e.Trace = r.Trace
 	e.Request = &event.Request{Key: r.RequestKey(), Digest: d.Blind.Ref("request", r.Digest()), Status: reply.Status, Answer: reply.Body}
 	// The board that was read for who acts is written here, so it needs no check of its own.
-	switch err := brake.Commit(ctx, d.Table, board, b, e, who.Check()); {
+	switch err := brake.Commit(ctx, d.Table, board, b, e, who.Checks()...); {
 	case errors.Is(err, brake.ErrMovedOn), errors.Is(err, brake.ErrAlready):
 		if twin, again := d.braked(ctx, b.ID, r); again == nil && twin.Body != nil {
 			return twin, nil

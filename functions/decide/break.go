@@ -114,7 +114,7 @@ func listBreaks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (B
 	if err != nil {
 		return BreaksOut{}, err
 	}
-	roots := who.Holds(now)
+	roots := who.Where(now, staff.ListBreaks, d.around(now))
 	if code := call.Query("division"); code != "" {
 		root, err := d.permitted(ctx, who, staff.ListBreaks, civil.DivisionCode(code), now)
 		if err != nil {
@@ -261,7 +261,7 @@ func closing(ctx context.Context, d Deps, call httpapi.Request, action staff.Act
 	}
 	e.Reason, e.Facts["evidence"], e.Trace = hand.Reason, hand.Evidence, call.Trace
 	e.Request = &event.Request{Key: call.RequestKey(), Digest: d.Blind.Ref("request", call.Digest()), Status: reply.Status, Answer: reply.Body}
-	if err := reconciliation.Commit(ctx, d.Table, next, e, who.Check(), board.Check()); err != nil {
+	if err := reconciliation.Commit(ctx, d.Table, next, e, append(who.Checks(), board.Check())...); err != nil {
 		if errors.Is(err, reconciliation.ErrMovedOn) {
 			if twin, again := answered[BreakOut](ctx, d, e.PK, reconciliation.Noun, b.ID, call); again == nil && twin.Body != nil {
 				return twin, nil
@@ -400,7 +400,7 @@ func bringStatement(ctx context.Context, d Deps, call httpapi.Call[StatementIn])
 		e.Trace = call.Trace
 		e.Request = &event.Request{Key: call.RequestKey(), Digest: d.Blind.Ref("request", call.Digest()), Status: reply.Status, Answer: reply.Body}
 	}}
-	from.Also = append(from.Also, who.Check(), board.Check())
+	from.Also = append(append(from.Also, who.Checks()...), board.Check())
 	h, fresh, err := d.Office.Receive(ctx, in.Source, day, raw, from)
 	if errors.Is(err, reconciliation.ErrMovedOn) {
 		if twin, again := answered[StatementOut](ctx, d, key.PK, reconciliation.StatementNoun, in.Source+"-"+day.String(), call.Request); again == nil && twin.Body != nil {

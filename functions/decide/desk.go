@@ -123,6 +123,11 @@ func (d Deps) within(code civil.DivisionCode, at time.Time) []civil.DivisionCode
 	return d.Tree.Around(code, calendar.Today(at))
 }
 
+// around is within at one moment.
+func (d Deps) around(at time.Time) func(civil.DivisionCode) []civil.DivisionCode {
+	return func(code civil.DivisionCode) []civil.DivisionCode { return d.within(code, at) }
+}
+
 // act makes one change of an application for whoever asks. step may run more
 // than once. What made the answer is in the event; the member of staff is a
 // condition of the write, so that removal, transfer, a new declaration of kin
@@ -151,7 +156,7 @@ func act[Out any](ctx context.Context, d Deps, call httpapi.Request, w wish, ste
 		if err != nil {
 			return application.Step[Out]{}, err
 		}
-		s.Also = append(s.Also, k.who.Check(), k.board.Check())
+		s.Also = append(append(s.Also, k.who.Checks()...), k.board.Check())
 		s.Event.Trace = call.Trace
 		return s, nil
 	})
@@ -171,8 +176,8 @@ func (k desk) event(next application.Application, kind string, facts event.Facts
 
 // post is the post in which k acts: the first here that is held now.
 func (k desk) post() staff.Grant {
-	for _, g := range k.who.Grants {
-		if g.Current(k.at) && slices.Contains(k.deps.within(k.app.Township, k.at), g.Division) {
+	for _, g := range k.who.Posts(k.at) {
+		if slices.Contains(k.deps.within(k.app.Township, k.at), g.Division) {
 			return g
 		}
 	}

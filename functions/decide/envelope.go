@@ -216,7 +216,7 @@ func (d Deps) move(ctx context.Context, request httpapi.Request, who staff.Staff
 		if err != nil {
 			return none, err
 		}
-		err = d.Table.Transact(ctx, append(writes, who.Check(), board.Check())...)
+		err = d.Table.Transact(ctx, append(append(writes, who.Checks()...), board.Check())...)
 		if err == nil {
 			return reply, nil
 		}

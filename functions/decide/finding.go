@@ -175,7 +175,7 @@ func listFindings(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) 
 	if err != nil {
 		return Found{}, err
 	}
-	roots := who.Holds(now)
+	roots := who.Where(now, staff.ListFindings, d.around(now))
 	if code := call.Query("division"); code != "" {
 		root, err := d.permitted(ctx, who, staff.ListFindings, civil.DivisionCode(code), now)
 		if err != nil {
@@ -278,7 +278,7 @@ func listModels(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (M
 		return Models{}, err
 	}
 	code := call.Query("division")
-	if held := who.Holds(now); code == "" && len(held) > 0 {
+	if held := who.Where(now, staff.ListModels, d.around(now)); code == "" && len(held) > 0 {
 		code = string(held[0])
 	}
 	root, err := d.permitted(ctx, who, staff.ListModels, civil.DivisionCode(code), now)

@@ -14,7 +14,6 @@ import (
 	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
-	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // RevealIn asks to see named particulars of one case unmasked.
@@ -227,7 +226,7 @@ func (k desk) keepReveal(ctx context.Context, req httpapi.Request, r reading.Rev
 	}
 	e.Trace = req.Trace
 	e.Request = &event.Request{Key: req.RequestKey(), Digest: d.Blind.Ref("request", req.Digest()), Status: reply.Status, Answer: reply.Body}
-	more := []table.Write{k.who.Check(), k.board.Check()}
+	more := append(k.who.Checks(), k.board.Check())
 	if kind == "agreed" {
 		told, err := notice.Owe(notice.Revealed, e)
 		if err != nil {

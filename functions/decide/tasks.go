@@ -118,7 +118,7 @@ func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks,
 	if err != nil {
 		return Tasks{}, err
 	}
-	roots := who.Holds(now)
+	roots := who.Where(now, staff.ListTasks, d.around(now))
 	if code := call.Query("division"); code != "" {
 		root, err := d.permitted(ctx, who, staff.ListTasks, civil.DivisionCode(code), now)
 		if err != nil {
@@ -282,10 +282,8 @@ func (d Deps) me(ctx context.Context, who staff.Staff, now time.Time) (Me, error
 		return Me{}, err
 	}
 	m := Me{Staff: who.ID, Name: name.Reveal(), Posts: []Post{}}
-	for _, g := range who.Grants {
-		if g.Current(now) {
-			m.Posts = append(m.Posts, Post{string(g.Role), g.Role.Label(), string(g.Division), d.name(g.Division, now)})
-		}
+	for _, g := range who.Posts(now) {
+		m.Posts = append(m.Posts, Post{string(g.Role), g.Role.Label(), string(g.Division), d.name(g.Division, now)})
 	}
 	return m, nil
 }

@@ -288,11 +288,8 @@ func task(ctx context.Context, d Deps, c httpapi.Call[httpapi.None]) (TaskOut, e
 		return TaskOut{}, err
 	}
 	role := ""
-	for _, g := range k.who.Grants {
-		if g.Current(d.Now()) {
-			role = string(g.Role)
-			break
-		}
+	if posts := k.who.Posts(d.Now()); len(posts) > 0 {
+		role = string(posts[0].Role)
 	}
 	return t, httpapi.Show(ctx, httpapi.Shown{Case: o.Application, Fields: []string{string(reading.Notes)}, Role: role,
 		Office: d.place(d.Now())(o.County) + staff.Role(role).Label(), Purpose: string(reading.PurposeOf(role))})
@@ -337,7 +334,7 @@ func answered(ctx context.Context, d Deps, c httpapi.Call[AnswerIn]) (httpapi.Re
 	if err != nil {
 		return none, err
 	}
-	more := []table.Write{k.who.Check(), k.board.Check()}
+	more := append(k.who.Checks(), k.board.Check())
 	upheld := c.Body.Result == disclosure.Upheld
 	also, err := d.posted(ctx, o, "objection_answered", func(p disclosure.Posting) disclosure.Posting { return p.Answered(upheld) })
 	if err != nil {
@@ -412,7 +409,7 @@ func takenDown(ctx context.Context, d Deps, c httpapi.Call[TakeDownIn]) (httpapi
 	if ev, err = signed(ctx, d, ev, c.Request, reply, redact.New(c.Body.Note)); err != nil {
 		return none, err
 	}
-	if err := disclosure.Commit(ctx, d.Table, next, ev, k.who.Check(), k.board.Check()); err != nil {
+	if err := disclosure.Commit(ctx, d.Table, next, ev, append(k.who.Checks(), k.board.Check())...); err != nil {
 		if twin, again := before[TakenDown](ctx, d, partition, disclosure.Noun, e.ID, c.Request); again == nil && twin.Body != nil {
 			return twin, nil
 		}

@@ -199,7 +199,7 @@ func (d Deps) take(ctx context.Context, who staff.Staff, s discovery.Signal, p d
 	if err != nil {
 		return s, false, err
 	}
-	err = d.Table.Transact(ctx, append(writes, who.Check())...)
+	err = d.Table.Transact(ctx, append(writes, who.Checks()...)...)
 	if _, twin := table.FailedOn(err, discovery.Key(s.ID)); twin {
 		return s, true, nil
 	}

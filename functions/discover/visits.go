@@ -146,7 +146,7 @@ func (d Deps) takeOne(ctx context.Context, who staff.Staff, key table.Key, now, 
 	if err != nil {
 		return s, p, false, err
 	}
-	err = moved(d.Table.Transact(ctx, append(writes, who.Check())...))
+	err = moved(d.Table.Transact(ctx, append(writes, who.Checks()...)...))
 	if errors.Is(err, discovery.ErrMovedOn) {
 		return s, p, false, nil
 	}
@@ -393,7 +393,7 @@ func (d Deps) visited(ctx context.Context, r httpapi.Request, who staff.Staff, s
 			return nil, err
 		}
 		told, err := rec.Writes(e)
-		return append(append(kept, told...), who.Check()), err
+		return append(append(kept, told...), who.Checks()...), err
 	}
 	alone := func(end discovery.State, opened string) (string, error) {
 		all, err := writes(end, opened)

@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/delegation"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -154,6 +155,9 @@ func days(from, to string, today civil.Day) (a, b civil.Day, err error) {
 func (d Deps) acting(ctx context.Context, id string, now time.Time) (staff.Staff, error) {
 	who, err := staff.Acting(ctx, d.Table, id)
 	if err != nil {
+		return who, err
+	}
+	if who, err = delegation.With(ctx, d.Table, who, now); err != nil {
 		return who, err
 	}
 	board, err := brake.Read(ctx, d.Table, id)

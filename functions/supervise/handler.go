@@ -1,7 +1,8 @@
 // Package supervise is the work of the supervision body: it tells units what to do
 // and by when, has the answers checked and looked at again, follows clues to their
-// end, and asks a random sample of the paid what they got. Units answer; they neither close nor lengthen anything. It moves no
-// money and changes no application.
+// end, asks a random sample of the paid what they got, and delegates parts of its work
+// for a time. Units answer; they neither close nor lengthen anything. It moves no money
+// and changes no application.
 package supervise
 
 import (
@@ -50,6 +51,12 @@ func Routes(d Deps) []httpapi.Route {
 		httpapi.JSON("GET /v1/staff/samples/{sample}", http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, with(d, showSample)),
 		httpapi.JSON("POST /v1/staff/samples/{sample}/results", http.StatusOK, write, with(d, sayResult)),
 		httpapi.JSON("POST"+one+"/second-looks", http.StatusCreated, write, with(d, lookAgain)),
+		httpapi.JSON("POST /v1/staff/delegations", http.StatusCreated, write, with(d, askDelegation)),
+		httpapi.JSON("GET /v1/staff/delegations", http.StatusOK,
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"division"}}, with(d, listDelegations)),
+		httpapi.JSON("GET /v1/staff/delegations/{delegation}", http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, with(d, showDelegation)),
+		httpapi.JSON("POST /v1/staff/delegations/{delegation}/approvals", http.StatusCreated, write, with(d, agreeDelegation)),
+		httpapi.JSON("POST /v1/staff/delegations/{delegation}/revocation", http.StatusCreated, write, with(d, revokeDelegation)),
 	}
 }
 

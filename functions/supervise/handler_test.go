@@ -2,6 +2,7 @@ package supervise_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/session"
 	"github.com/doudi-aid/doudi/shared/staff"
+	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/telemetry"
 	"github.com/doudi-aid/doudi/shared/watch"
 )
@@ -43,6 +45,20 @@ type world struct {
 	url      string
 	sessions *session.Store
 	keys     atomic.Int64
+	before   func([]table.Write) // before each transaction of the API
+}
+
+// seen is the store as the API sees it.
+type seen struct {
+	table.Store
+	w *world
+}
+
+func (s seen) Transact(ctx context.Context, writes ...table.Write) error {
+	if s.w.before != nil {
+		s.w.before(writes)
+	}
+	return s.Store.Transact(ctx, writes...)
 }
 
 func open(t *testing.T) *world {
@@ -57,7 +73,7 @@ func open(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	d := supervise.Deps{Table: w.Store, Box: w.Box, Blind: w.Blind, Tree: w.Tree, Random: rand.Reader, Now: w.Now}
+	d := supervise.Deps{Table: seen{w.Store, w}, Box: w.Box, Blind: w.Blind, Tree: w.Tree, Random: rand.Reader, Now: w.Now}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{Sessions: w.sessions, Watch: watch.Over(w.Store, w.Now), Now: w.Now, IDs: w.IDs,
 		Logger: telemetry.NewLogger(t.Output(), slog.LevelError)}, supervise.Routes(d)...))
 	t.Cleanup(server.Close)

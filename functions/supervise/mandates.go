@@ -140,7 +140,7 @@ func tell(ctx context.Context, d Deps, call httpapi.Call[TellIn]) (Told, error) 
 		if e, err = application.SealNote(ctx, d.Box, e, words[i]); err != nil {
 			return Told{}, err
 		}
-		switch err := mandate.Commit(ctx, d.Table, m, e, who.Check()); {
+		switch err := mandate.Commit(ctx, d.Table, m, e, who.Checks()...); {
 		case errors.Is(err, mandate.ErrMovedOn):
 			if _, twin := mandate.Get(ctx, d.Table, m.ID); twin != nil {
 				return Told{}, err // it was not a twin: whoever tells has changed
@@ -247,7 +247,7 @@ func list(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Mandate
 	return out, nil
 }
 
-// Step is what was done to a mandate, as its page tells it.
+// Step is what was done to a thing, as its page tells it.
 type Step struct {
 	Version int64  `json:"version"`
 	Kind    string `json:"kind"`
@@ -274,23 +274,29 @@ func show(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Page, e
 	if err := d.may(who, staff.ReadMandates, m.Unit); err != nil {
 		return Page{}, err
 	}
-	out := Page{d.out(m), []Step{}}
-	q := table.Query{PK: mandate.Partition(m.ID)}.Prefix(event.Prefix + mandate.Noun + "#")
+	steps, err := d.steps(ctx, mandate.Partition(m.ID), mandate.Noun)
+	return Page{d.out(m), steps}, err
+}
+
+// steps is everything that was done to a thing, as its events have it.
+func (d Deps) steps(ctx context.Context, partition, noun string) ([]Step, error) {
+	steps := []Step{}
+	q := table.Query{PK: partition}.Prefix(event.Prefix + noun + "#")
 	for item, err := range table.All(ctx, d.Table, q) {
 		if err != nil {
-			return Page{}, err
+			return nil, err
 		}
 		e, err := event.Decode(item)
 		if err != nil {
-			return Page{}, err
+			return nil, err
 		}
 		text, err := application.OpenNote(ctx, d.Box, e)
 		if err != nil {
-			return Page{}, err
+			return nil, err
 		}
-		out.Steps = append(out.Steps, Step{e.Version, e.Kind, clock(e.At), e.Actor.ID, text.Reveal()})
+		steps = append(steps, Step{e.Version, e.Kind, clock(e.At), e.Actor.ID, text.Reveal()})
 	}
-	return out, nil
+	return steps, nil
 }
 
 // AnswerIn is what a unit did, and what proves it: SHA-256 of documents.
@@ -400,7 +406,7 @@ func step(ctx context.Context, d Deps, r httpapi.Request, version int64, text re
 	}
 	e.Trace = r.Trace
 	e.Request = &event.Request{Key: r.RequestKey(), Digest: d.Blind.Ref("request", r.Digest()), Status: out.Status, Answer: out.Body}
-	err = mandate.Commit(ctx, d.Table, next, e, who.Check())
+	err = mandate.Commit(ctx, d.Table, next, e, who.Checks()...)
 	if errors.Is(err, mandate.ErrMovedOn) {
 		if twin, again := d.answered(ctx, m, r); again == nil && twin.Body != nil {
 			return twin, nil
@@ -422,15 +428,22 @@ func persons(m mandate.Mandate) (refs []string) {
 	return refs
 }
 
-// answered is the answer that a request got before; without a body when it is new.
+// answered is the answer that a request about a mandate got before; without a body when
+// it is new.
 func (d Deps) answered(ctx context.Context, m mandate.Mandate, r httpapi.Request) (httpapi.Reply[MandateOut], error) {
-	var none httpapi.Reply[MandateOut]
-	asked, found, err := event.Asked(ctx, d.Table, mandate.Partition(m.ID), mandate.Noun, m.ID, r.RequestKey())
+	return answered[MandateOut](ctx, d, mandate.Partition(m.ID), mandate.Noun, m.ID, r)
+}
+
+// answered is the answer that a request about one thing got before, as the thing's
+// events keep it; without a body when it is new.
+func answered[Out any](ctx context.Context, d Deps, partition, noun, id string, r httpapi.Request) (httpapi.Reply[Out], error) {
+	var none httpapi.Reply[Out]
+	asked, found, err := event.Asked(ctx, d.Table, partition, noun, id, r.RequestKey())
 	if err != nil || !found {
 		return none, err
 	}
 	if asked.Digest != d.Blind.Ref("request", r.Digest()) {
 		return none, application.ErrReused
 	}
-	return httpapi.Again[MandateOut](asked.Status, asked.Answer), nil
+	return httpapi.Again[Out](asked.Status, asked.Answer), nil
 }

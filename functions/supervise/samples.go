@@ -140,7 +140,7 @@ func drawSample(ctx context.Context, d Deps, call httpapi.Call[SampleIn]) (Sampl
 	}
 	e := s.Event("drawn", who.Actor(), now)
 	e.Trace = call.Trace
-	switch err := sampling.Commit(ctx, d.Table, s, e, who.Check()); {
+	switch err := sampling.Commit(ctx, d.Table, s, e, who.Checks()...); {
 	case errors.Is(err, sampling.ErrMovedOn): // a twin of this request drew first
 		if s, err = sampling.Get(ctx, d.Table, id); err != nil {
 			return SampleOut{}, sampling.ErrMovedOn
@@ -270,7 +270,7 @@ func (d Deps) say(ctx context.Context, who staff.Staff, s sampling.Sample, in Re
 	if e, err = application.SealNote(ctx, d.Box, e, in.Text); err != nil {
 		return SampleOut{}, err
 	}
-	if err := sampling.Commit(ctx, d.Table, next, e, who.Check()); err != nil {
+	if err := sampling.Commit(ctx, d.Table, next, e, who.Checks()...); err != nil {
 		return SampleOut{}, err
 	}
 	return d.sampleOut(next), nil

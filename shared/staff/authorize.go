@@ -99,6 +99,12 @@ const (
 	ReadObjection    Action = "read_objection"
 	AnswerObjection  Action = "answer_objection"
 	TakeDown         Action = "take_down"
+
+	ListDelegations  Action = "list_delegations"
+	ReadDelegation   Action = "read_delegation"
+	AskDelegation    Action = "ask_delegation"
+	AgreeDelegation  Action = "agree_delegation"
+	RevokeDelegation Action = "revoke_delegation"
 )
 
 // Group is a set of actions that a policy names in one word.
@@ -116,6 +122,7 @@ const (
 	Oversight     Group = "oversight"      // the work of the supervision body itself
 	Brakes        Group = "brakes"         // stops or frees money, which supervisors may too
 	Inspecting    Group = "inspecting"     // looks for what is wrong and says what it was, which supervisors may too
+	OnDelegation  Group = "on_delegation"  // concerns supervision that was delegated
 	Glass         Group = "glass"          // opens particulars or hides them, which supervisors may too
 )
 
@@ -202,6 +209,12 @@ var groups = map[Action][]Group{
 	ReadObjection:    {OnApplication},
 	AnswerObjection:  {Act, OnApplication, SecondStep},
 	TakeDown:         {Glass, OnApplication},
+
+	ListDelegations:  nil,
+	ReadDelegation:   {OnDelegation},
+	AskDelegation:    {Oversight, OnDelegation},
+	AgreeDelegation:  {Oversight, OnDelegation, SecondStep},
+	RevokeDelegation: {Oversight, OnDelegation},
 }
 
 // Actions lists every action, by name.
@@ -220,6 +233,8 @@ type Request struct {
 	Application *application.Application
 	// Complaint is what it is about instead; Within is then where it is about.
 	Complaint *Complaint
+	// Delegation is what it is about instead; Within is then what it is for.
+	Delegation *Delegation
 	// Authority is who must decide: the township, or somebody further up.
 	Authority policy.Authority
 	// Earlier names the persons and accounts who did the step before.
@@ -237,6 +252,15 @@ type Complaint struct {
 	// AtTarget: the member of staff has, or had, a post in the unit complained
 	// about, other than supervising it.
 	AtTarget bool
+}
+
+// Delegation is what the policies may know of supervision that was delegated.
+type Delegation struct {
+	ID    string
+	Above []string // ids of what it rests on, the nearest first; none for what a body gives itself
+	// Body is the division whose supervision body everything above it comes from.
+	Body    civil.DivisionCode
+	Members []string // whom it is given to, by account and references
 }
 
 // Decision is the answer, and the ids of the policies that gave it. No policy
@@ -298,6 +322,7 @@ var answers = []struct {
 	{"self-dealing", application.ErrConcerned},
 	{"declared-kin", ErrKin},
 	{"same-person", application.ErrSamePerson},
+	{"own-delegation", ErrOwn},
 	{"county-required", ErrCounty},
 	{"application-held", application.ErrHeld},
 	{"application-state", application.ErrState},
@@ -323,6 +348,9 @@ func resource(r Request) entity {
 	}
 	if r.Complaint != nil {
 		return entity{"Complaint", r.Complaint.ID}
+	}
+	if r.Delegation != nil {
+		return entity{"Delegation", r.Delegation.ID}
 	}
 	return divisionEntity(lowest(r.Within))
 }
@@ -357,12 +385,21 @@ func sceneOf(r Request) *scene {
 	s := r.Staff
 	principal := record{
 		"id": s.ID, "person": s.Person, "persons": words(s.people()), "kin": words(s.Kin), "active": s.Active,
-		"serves": divisions(s.Holds(r.At)), "served": divisions(s.held(r.At)),
-		"supervises": len(s.Holds(r.At, Supervisor, Auditor)) > 0,
+		"serves": divisions(append(s.Holds(r.At), r.delegatedFor()...)), "served": divisions(s.held(r.At)),
+		"supervises": s.Supervises(r.At), "body": divisions(s.Holds(r.At, Supervisor)),
 	}
 	for _, role := range Roles() {
 		principal[string(role)] = divisions(s.Holds(r.At, role))
 	}
+	// What was delegated is the work of a supervisor, for what was delegated and there.
+	principal[string(Supervisor)] = divisions(append(s.Holds(r.At, Supervisor), r.delegatedFor()...))
+	var delegating set
+	for _, d := range s.delegated {
+		if d.gives(r.At, AskDelegation) && d.covers(r.Within) {
+			delegating = append(delegating, entity{"Delegation", d.ID})
+		}
+	}
+	principal["delegating"] = delegating
 	add(all.principal, principal)
 
 	if a := r.Application; a != nil {
@@ -378,6 +415,16 @@ func sceneOf(r Request) *scene {
 		path(c.Handling)
 		place, handling := divisionEntity(lowest(r.Within)), divisionEntity(lowest(c.Handling))
 		add(entity{"Complaint", c.ID}, record{"place": place, "handling": handling, "target": words(c.Target), "at_target": c.AtTarget}, place, handling)
+	}
+	if d := r.Delegation; d != nil {
+		place := divisionEntity(lowest(r.Within))
+		above := place
+		for i := len(d.Above) - 1; i >= 0; i-- {
+			up := entity{"Delegation", d.Above[i]}
+			add(up, nil, above)
+			above = up
+		}
+		add(entity{"Delegation", d.ID}, record{"top": len(d.Above) == 0, "body": divisionEntity(d.Body), "members": words(d.Members)}, above, place)
 	}
 	return all
 }

@@ -75,7 +75,67 @@ var ties = []struct {
 	{"not-assigned", OnComplaint, func(r *Request) { r.Complaint.Handling = nil }},
 	{"handled-next-door", OnComplaint, func(r *Request) { r.Complaint.Handling = []civil.DivisionCode{sibling, county, city} }},
 	{"only-handled-here", OnComplaint, func(r *Request) { r.Within = []civil.DivisionCode{elsewhere, "511702000000", "511700000000"} }},
+	{"given-to-me", OnDelegation, func(r *Request) { r.Delegation.Members = []string{"320400-me"} }},
+	{"given-to-me-elsewhere", OnDelegation, func(r *Request) { r.Delegation.Members = []string{"320400-other", "b1.me"} }},
+	{"deeper", OnDelegation, func(r *Request) { r.Delegation.Above = []string{"mid", "top"} }},
+	{"of-the-city", OnDelegation, func(r *Request) { r.Delegation.Body = city }},
 	{"removed", "", func(r *Request) { r.Staff.Active = false }},
+}
+
+// given are what somebody holds by delegation and not by the roster.
+var given = []struct {
+	name string
+	of   Group
+	set  func(*Request)
+}{
+	{"all", "", func(r *Request) { holding(r, Abilities()...) }},
+	{"look", "", func(r *Request) { holding(r, Look) }},
+	{"complaints", "", func(r *Request) { holding(r, Complaining) }},
+	{"mandates", "", func(r *Request) { holding(r, Mandating) }},
+	{"samples", "", func(r *Request) { holding(r, Sampling) }},
+	{"brakes", "", func(r *Request) { holding(r, Braking) }},
+	{"inspection", "", func(r *Request) { holding(r, Judging) }},
+	{"reveal", "", func(r *Request) { holding(r, Unmasking) }},
+	{"takedown", "", func(r *Request) { holding(r, Hiding) }},
+	{"delegate", "", func(r *Request) { holding(r, Delegating) }},
+	{"delegate-deeper", OnDelegation, func(r *Request) {
+		holding(r, Delegating)
+		r.Delegation.Above = []string{"mid", "mine"}
+	}},
+	{"delegate-beside", OnDelegation, func(r *Request) {
+		holding(r, Delegating)
+		r.Delegation.Above = []string{"theirs"}
+	}},
+	{"delegate-itself", OnDelegation, func(r *Request) {
+		holding(r, Delegating)
+		r.Delegation.ID, r.Delegation.Above = "mine", []string{"top"}
+	}},
+	{"all-ended", "", func(r *Request) {
+		holding(r, Abilities()...)
+		r.Staff.delegated[0].Until = r.At
+	}},
+	{"all-not-yet", "", func(r *Request) {
+		holding(r, Abilities()...)
+		r.Staff.delegated[0].From = r.At.Add(time.Second)
+	}},
+	{"all-next-door", "", func(r *Request) {
+		holding(r, Abilities()...)
+		r.Staff.delegated[0].Scopes = []civil.DivisionCode{sibling, county}
+	}},
+	{"all-of-what-moved-away", "", func(r *Request) {
+		holding(r, Abilities()...)
+		r.Staff.delegated[0].Scopes = []civil.DivisionCode{township, "320411000000"}
+	}},
+	{"all-and-clerk", "", func(r *Request) {
+		holding(r, Abilities()...)
+		r.Staff.Grants = []Grant{{Role: Clerk, Division: township, From: before}}
+	}},
+}
+
+// holding has r's staff hold nothing but one delegation of the township.
+func holding(r *Request, abilities ...Ability) {
+	r.Staff.Grants = nil
+	r.Staff.delegated = []Delegated{{ID: "mine", Scopes: []civil.DivisionCode{township, county, city}, Abilities: abilities, From: before, Until: noon.Add(time.Second)}}
 }
 
 func onApplication(a Action) bool { return slices.Contains(groups[a], OnApplication) }
@@ -86,6 +146,7 @@ func ask(role Role, action Action, state application.State, grant Grant, tie fun
 		Staff: Staff{ID: "320400-me", Person: "b1.me", Active: true, Grants: []Grant{grant}}}
 	a := application.Application{ID: "case", State: state, People: []string{"b1.someone"}}
 	r.Application = &a
+	r.Delegation = &Delegation{ID: "delegation", Body: county, Members: []string{"320400-member", "b1.member"}}
 	r.Complaint = &Complaint{ID: "complaint", Handling: []civil.DivisionCode{township, county, city}}
 	tie(&r)
 	if !onApplication(action) {
@@ -93,6 +154,9 @@ func ask(role Role, action Action, state application.State, grant Grant, tie fun
 	}
 	if !slices.Contains(groups[action], OnComplaint) {
 		r.Complaint = nil
+	}
+	if !slices.Contains(groups[action], OnDelegation) {
+		r.Delegation = nil
 	}
 	return r
 }
@@ -159,6 +223,13 @@ func TestMatrix(t *testing.T) {
 				if tie.name == "above-ceiling" {
 					row(role, action, "county", scopes[1].grant, tie.name, tie.set)
 				}
+			}
+		}
+	}
+	for _, action := range Actions() {
+		for _, g := range given {
+			if g.of == "" || slices.Contains(groups[action], g.of) {
+				row("delegated", action, "township", Grant{}, g.name, g.set)
 			}
 		}
 	}

@@ -136,6 +136,15 @@ func TestCedarSaysTheSame(t *testing.T) {
 		if rapid.Bool().Draw(t, "about a complaint") {
 			r.Complaint = &Complaint{ID: "complaint", Handling: path("handling"), Target: some("target"), AtTarget: rapid.Bool().Draw(t, "at")}
 		}
+		for range rapid.IntRange(0, 2).Draw(t, "delegated") {
+			r.Staff.delegated = append(r.Staff.delegated, Delegated{ID: rapid.SampledFrom([]string{"mine", "theirs"}).Draw(t, "which"), Scopes: path("scopes"),
+				Abilities: rapid.SliceOfN(rapid.SampledFrom(Abilities()), 0, 4).Draw(t, "abilities"), From: before,
+				Until: rapid.SampledFrom([]time.Time{noon, noon.Add(time.Hour)}).Draw(t, "ends")})
+		}
+		if rapid.Bool().Draw(t, "about a delegation") {
+			r.Delegation = &Delegation{ID: "mine", Above: rapid.SliceOfN(rapid.SampledFrom([]string{"mine", "theirs", "top"}), 0, 3).Draw(t, "above"),
+				Body: rapid.SampledFrom(places).Draw(t, "body"), Members: some("members")}
+		}
 		asked(t, r)
 	})
 }

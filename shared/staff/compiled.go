@@ -70,6 +70,21 @@ var compiled = []compiledPolicy{
 	}},
 	{id: "complained-about-unit-sees-nothing", answer: "out-of-scope", forbids: true, applies: func(s *scene) bool { return s.actionIn("on_complaint") && s.truth(s.of(s.resource, "at_target")) }},
 	{id: "nobody-works-on-complaints-without-being-known", answer: "person-unknown", forbids: true, applies: func(s *scene) bool { return s.actionIn("complaints") && s.equal(s.of(s.principal, "person"), "") }},
+	{id: "supervision-sees-delegations", answer: "", forbids: false, applies: func(s *scene) bool {
+		return s.actionIn("list_delegations", "read_delegation") && (s.in(s.resource, s.of(s.principal, "supervisor")) || s.in(s.resource, s.of(s.principal, "auditor")))
+	}},
+	{id: "supervisor-asks-for-delegation", answer: "", forbids: false, applies: func(s *scene) bool {
+		return s.action == "ask_delegation" && ((s.truth(s.of(s.resource, "top")) && s.in(s.of(s.resource, "body"), s.of(s.principal, "body"))) || s.in(s.resource, s.of(s.principal, "delegating")))
+	}},
+	{id: "another-agrees-to-delegation", answer: "", forbids: false, applies: func(s *scene) bool {
+		return s.action == "agree_delegation" && (s.in(s.of(s.resource, "body"), s.of(s.principal, "body")) || s.in(s.resource, s.of(s.principal, "delegating")))
+	}},
+	{id: "whoever-is-above-revokes-delegation", answer: "", forbids: false, applies: func(s *scene) bool {
+		return s.action == "revoke_delegation" && (s.in(s.of(s.resource, "body"), s.of(s.principal, "body")) || s.in(s.resource, s.of(s.principal, "delegating")))
+	}},
+	{id: "nobody-delegates-to-themselves", answer: "own-delegation", forbids: true, applies: func(s *scene) bool {
+		return s.actionIn("ask_delegation", "agree_delegation") && (s.containsAny(s.of(s.resource, "members"), s.of(s.principal, "persons")) || s.contains(s.of(s.resource, "members"), s.of(s.principal, "id")))
+	}},
 	{id: "supervisor-tells-mandates", answer: "", forbids: false, applies: func(s *scene) bool {
 		return s.action == "tell_mandate" && s.in(s.resource, s.of(s.principal, "supervisor"))
 	}},

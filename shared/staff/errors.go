@@ -11,5 +11,6 @@ var (
 	ErrReadOnly   = fault.New(fault.Forbidden, "supervision-reads-only", "监督、审计人员只能查看，不能办理。", "Supervisors and auditors may read and never write.")
 	ErrNobody     = fault.New(fault.Forbidden, "person-unknown", "您的账号还没有登记本人身份，不能办理。", "This account is not tied to a person yet and may not act.")
 	ErrKin        = fault.New(fault.Forbidden, "declared-kin", "这份申请涉及您申报的近亲属，应当回避，请交由他人或上级办理。", "This case concerns your declared kin: stand back and hand it to somebody else or further up.")
+	ErrOwn        = fault.New(fault.Forbidden, "own-delegation", "不能给自己委派：提出和同意的人都不能是得到委派的人。", "Nobody delegates to themselves: whoever asks or agrees is not among those who are given it.")
 	ErrCounty     = fault.New(fault.Forbidden, "county-required", "此事超出乡镇（街道）权限，须由县级民政部门批准。", "This is above the township's authority; the county must approve it.")
 )

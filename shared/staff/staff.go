@@ -65,10 +65,12 @@ type Staff struct {
 	Grants  []Grant  `json:"grants"`
 	Active  bool     `json:"active"`
 
-	persons []string // the person under every live blind key; see Known
+	persons   []string    // the person under every live blind key; see Known
+	delegated []Delegated // what was delegated to them; see With
 }
 
-// Holds lists the divisions where s has one of roles at t; any role when none is named.
+// Holds lists the divisions where the roster gives s one of roles at t; any role when
+// none is named.
 func (s Staff) Holds(t time.Time, roles ...Role) []civil.DivisionCode {
 	var in []civil.DivisionCode
 	for _, g := range s.Grants {

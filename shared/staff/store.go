@@ -54,9 +54,8 @@ func Acting(ctx context.Context, t table.Store, id string) (Staff, error) {
 	return s, nil
 }
 
-// Check is the condition that s is still as it was read, grants and kin
-// included. It belongs into every transaction in which s decides, so that a
-// removal or a move between reading and writing undoes the decision (A04).
+// Check is the condition that the roster has s as it was read, grants and kin
+// included; Checks is that and what was delegated.
 func (s Staff) Check() table.Check { return table.Check{Key: Key(s.ID), Version: s.Version} }
 
 // Appoint records a new member of staff.

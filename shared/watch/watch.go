@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/delegation"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -22,11 +23,14 @@ import (
 // whatever a supervisor or an auditor asks, and whatever was refused.
 func Over(t table.Store, now func() time.Time) httpapi.Watch {
 	return func(ctx context.Context, r httpapi.Request, shown []httpapi.Shown, refused *fault.Error) error {
+		at := now()
 		who, err := staff.Get(ctx, t, r.Principal.ID)
+		if err == nil {
+			who, err = delegation.With(ctx, t, who, at)
+		}
 		if err != nil {
 			return reading.ErrUnrecorded.Because(err)
 		}
-		at := now()
 		look := reading.Look{By: who.Actor(), At: at, Operation: r.Operation, Names: slices.Sorted(maps.Keys(r.QueryValues)),
 			Values: ids(r), Trace: r.Trace}
 		if refused != nil {
@@ -58,6 +62,9 @@ func supervises(who staff.Staff, at time.Time) staff.Role {
 		if len(who.Holds(at, role)) > 0 {
 			return role
 		}
+	}
+	if who.Supervises(at) {
+		return staff.Supervisor // what was delegated is a supervisor's work
 	}
 	return ""
 }

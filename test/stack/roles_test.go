@@ -26,6 +26,8 @@ var places = map[string]struct{ arn, leading string }{
 	"fund":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "FUND#relief-2026#320402005000"},
 	"envelopes":     {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "ENVELOPES#320402005000"},
 	"staff":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "STAFF#1"},
+	"delegation":    {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "DELEGATION#1"},
+	"holding":       {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "DELEGATED#1"},
 	"kin":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "KIN#1"},
 	"brake":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "BRAKE#1"},
 	"told":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "DISCLOSURE#1"},
@@ -82,7 +84,7 @@ var parameters = map[string]string{
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin brake told posting readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin delegation holding brake told posting readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},

@@ -19,6 +19,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/complaint"
+	"github.com/doudi-aid/doudi/shared/delegation"
 	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/discovery"
 	"github.com/doudi-aid/doudi/shared/envelope"
@@ -391,6 +392,7 @@ var kept = []struct {
 	{complaint.Noun, complaint.Partition(""), complaint.Key("").SK, false, nil},
 	{discovery.Noun, discovery.Partition(""), discovery.Key("").SK, false, nil},
 	{mandate.Noun, mandate.Partition(""), mandate.Key("").SK, false, nil},
+	{delegation.Noun, delegation.Partition(""), delegation.Key("").SK, false, nil},
 	{sampling.Noun, sampling.Partition(""), sampling.Key("").SK, false, nil},
 	{batch.Noun, batch.Partition(""), batch.Key("").SK, false, nil},
 	{fund.Noun, fundPrefix, fund.ID{}.Key().SK, false, fundOf},
