@@ -91,7 +91,7 @@ func answers(asked, e Entry) bool {
 	case CameBack:
 		return (asked.Kind == Posted || asked.Kind == PostedLate) && e.leg(Returned) == -asked.leg(Paid)
 	case GaveBack:
-		return (asked.Kind == Posted || asked.Kind == PostedLate) && e.leg(Returned) < 0 && -e.leg(Returned) <= asked.leg(Paid)
+		return (asked.Kind == Posted || asked.Kind == PostedLate) && e.leg(Returned) < 0 // that all of them are no more than was paid, whoever asks adds up
 	case PostedLate:
 		return asked.Kind == Voided && e.leg(Paid) <= asked.leg(Available)
 	default:

@@ -33,6 +33,9 @@ func TestAnAnswerFitsWhatItAnswers(t *testing.T) {
 	take := entry(fund.Reservation, "app1#01#001#reserve", "", 0, -400, 400)
 	post := entry(fund.Posted, resolve, take.Cause, 0, 100, -400, 300)
 	void := entry(fund.Voided, resolve, take.Cause, 0, 400, -400)
+	// Another's payment, so that the slice as a whole has paid more than comes back.
+	take2 := entry(fund.Reservation, "app2#01#001#reserve", "", 0, -400, 400)
+	post2 := entry(fund.Posted, "app2#01#001#resolve", take2.Cause, 0, 0, -400, 400)
 	late := entry(fund.PostedLate, "app1#01#001#late", resolve, 0, -300, 0, 300)
 	back := func(fen money.Fen) fund.Entry {
 		return entry(fund.CameBack, "app1#01#001#return", resolve, 0, fen, 0, 0, -fen)
@@ -52,28 +55,27 @@ func TestAnAnswerFitsWhatItAnswers(t *testing.T) {
 		"all came back":                             {[]fund.Entry{in, take, post, back(300)}, true, false},
 		"less came back":                            {[]fund.Entry{in, take, post, back(299)}, false, false},
 		"given back to the last fen":                {[]fund.Entry{in, take, post, gave("1", resolve, 100), gave("2", resolve, 200)}, true, false},
-		"given back one fen too much, in two parts": {[]fund.Entry{in, take, post, gave("1", resolve, 100), gave("2", resolve, 201)}, false, false},
+		"given back one fen too much, in two parts": {[]fund.Entry{in, take, post, gave("1", resolve, 100), gave("2", resolve, 201), take2, post2}, false, false},
 		"given back too much at once":               {[]fund.Entry{in, take, post, gave("1", resolve, 301)}, false, false},
 		"all given back at once":                    {[]fund.Entry{in, take, post, gave("1", resolve, 300)}, true, false},
 		"nothing given back":                        {[]fund.Entry{in, take, post, gave("1", resolve, 0)}, false, false},
 		"given, not given back":                     {[]fund.Entry{in, take, post, gave("1", resolve, 100), gave("2", resolve, -50)}, false, false},
-		"came back, and then some given back":       {[]fund.Entry{in, take, post, back(300), gave("1", resolve, 1)}, false, false},
-		"another's payment covers what is too much": {[]fund.Entry{in, take, post, entry(fund.Reservation, "app2#01#001#reserve", "", 0, -400, 400),
-			entry(fund.Posted, "app2#01#001#resolve", "app2#01#001#reserve", 0, 0, -400, 400), gave("1", resolve, 301)}, false, false},
-		"posted less than was reserved":            {[]fund.Entry{in, take, entry(fund.Posted, resolve, take.Cause, 0, 0, -399, 399)}, false, false},
-		"posted upon an appropriation":             {[]fund.Entry{in, take, entry(fund.Posted, resolve, in.Cause, 0, 0, -400, 400)}, false, false},
-		"voided twice":                             {[]fund.Entry{in, take, void, entry(fund.Voided, "app1#01#001#again", resolve, 0, -400, 400)}, false, false},
-		"came back without having been posted":     {[]fund.Entry{in, take, void, back(400)}, false, false},
-		"given back without having been posted":    {[]fund.Entry{in, take, void, late, gave("1", resolve, 100)}, false, false},
-		"paid late":                                {[]fund.Entry{in, take, void, late}, true, false},
-		"paid late and given back":                 {[]fund.Entry{in, take, void, late, gave("1", late.Cause, 300)}, true, false},
-		"paid late and come back":                  {[]fund.Entry{in, take, void, late, entry(fund.CameBack, "app1#01#001#return", late.Cause, 0, 300, 0, 0, -300)}, true, false},
-		"paid late, all that was reserved":         {[]fund.Entry{in, take, void, entry(fund.PostedLate, late.Cause, resolve, 0, -400, 0, 400)}, true, false},
-		"paid late, more than was reserved":        {[]fund.Entry{in, take, void, entry(fund.PostedLate, late.Cause, resolve, 0, -401, 0, 401)}, false, false},
-		"more came back than ever went out":        {[]fund.Entry{in, entry(fund.Appropriated, "appropriate#2", "", 0, 5, 0, 0, -5)}, false, true},
-		"what came back went out again by itself":  {[]fund.Entry{in, entry(fund.Appropriated, "appropriate#2", "", 0, -5, 0, 0, 5)}, false, true},
-		"more is appropriated than can be counted": {[]fund.Entry{entry(fund.Appropriated, "appropriate#1", "", -math.MaxInt64, math.MaxInt64), entry(fund.Appropriated, "appropriate#2", "", -1, 1)}, false, true},
-		"legs that come to more than can be added": {[]fund.Entry{entry(fund.Appropriated, "appropriate#1", "", 0, math.MaxInt64, math.MaxInt64)}, false, true},
+		"came back, and then some given back":       {[]fund.Entry{in, take, post, back(300), gave("1", resolve, 1), take2, post2}, false, false},
+		"another's payment covers what is too much": {[]fund.Entry{in, take, post, take2, post2, gave("1", resolve, 301)}, false, false},
+		"posted less than was reserved":             {[]fund.Entry{in, take, entry(fund.Posted, resolve, take.Cause, 0, 0, -399, 399)}, false, false},
+		"posted upon an appropriation":              {[]fund.Entry{in, take, entry(fund.Posted, resolve, in.Cause, 0, 0, -400, 400)}, false, false},
+		"voided twice":                              {[]fund.Entry{in, take, void, entry(fund.Voided, "app1#01#001#again", resolve, 0, -400, 400)}, false, false},
+		"came back without having been posted":      {[]fund.Entry{in, take, void, back(400)}, false, false},
+		"given back without having been posted":     {[]fund.Entry{in, take, void, late, gave("1", resolve, 100)}, false, false},
+		"paid late":                                 {[]fund.Entry{in, take, void, late}, true, false},
+		"paid late and given back":                  {[]fund.Entry{in, take, void, late, gave("1", late.Cause, 300)}, true, false},
+		"paid late and come back":                   {[]fund.Entry{in, take, void, late, entry(fund.CameBack, "app1#01#001#return", late.Cause, 0, 300, 0, 0, -300)}, true, false},
+		"paid late, all that was reserved":          {[]fund.Entry{in, take, void, entry(fund.PostedLate, late.Cause, resolve, 0, -400, 0, 400)}, true, false},
+		"paid late, more than was reserved":         {[]fund.Entry{in, take, void, entry(fund.PostedLate, late.Cause, resolve, 0, -401, 0, 401)}, false, false},
+		"more came back than ever went out":         {[]fund.Entry{in, entry(fund.Appropriated, "appropriate#2", "", 0, 5, 0, 0, -5)}, false, true},
+		"what came back went out again by itself":   {[]fund.Entry{in, entry(fund.Appropriated, "appropriate#2", "", 0, -5, 0, 0, 5)}, false, true},
+		"more is appropriated than can be counted":  {[]fund.Entry{entry(fund.Appropriated, "appropriate#1", "", -math.MaxInt64, math.MaxInt64), entry(fund.Appropriated, "appropriate#2", "", -1, 1)}, false, true},
+		"legs that come to more than can be added":  {[]fund.Entry{entry(fund.Appropriated, "appropriate#1", "", 0, math.MaxInt64, math.MaxInt64)}, false, true},
 	} {
 		if _, err := fund.Fold(c.entries); (err == nil) != c.ok || (err != nil && !errors.Is(err, fund.ErrIncoherent)) {
 			t.Errorf("%s: folded, %v", name, err)
