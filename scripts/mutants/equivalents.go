@@ -5,6 +5,4 @@ package main
 var equivalents = []struct{ file, code, mutant, why string }{
 	{"shared/fund/entry.go", "if !ok || leg.Fen > 0 {", "CONDITIONALS_BOUNDARY",
 		"a leg of nothing leaves its account where it was, whatever the floor."},
-	{"shared/staff/kin.go", "continue", "INVERT_LOOPCTRL",
-		"all that were declared before ended together or none did, so whatever follows one that ended has ended."},
 }

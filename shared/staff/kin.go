@@ -55,15 +55,14 @@ func (s Staff) declared(ctx context.Context, t table.Store, before []string, at 
 		if err != nil {
 			return nil, err
 		}
-		if version == 0 || !d.Until.IsZero() {
-			continue
+		if version != 0 && d.Until.IsZero() {
+			d.Until = at
+			w, err := d.write(ref, version)
+			if err != nil {
+				return nil, err
+			}
+			writes = append(writes, w)
 		}
-		d.Until = at
-		w, err := d.write(ref, version)
-		if err != nil {
-			return nil, err
-		}
-		writes = append(writes, w)
 	}
 	return writes, nil
 }
