@@ -16,6 +16,7 @@ import (
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
 	"github.com/doudi-aid/doudi/docs/api"
+	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/test/caller"
@@ -94,7 +95,7 @@ func (s *scene) signIn(ctx context.Context, name string) (caller.Caller, error) 
 
 // play puts one of everything there.
 func (s *scene) play(ctx context.Context) error {
-	p := &player{scene: s, ctx: ctx}
+	p, now := &player{scene: s, ctx: ctx}, time.Now().In(calendar.Zone) // days are China's, wherever this runs
 	me := p.as(citizen)
 	var last string
 	for i, far := range []int{verified, proposed, paid, paid} {
@@ -111,7 +112,7 @@ func (s *scene) play(ctx context.Context) error {
 	one := "/v1/staff/applications/" + s.known["applications"][0]
 	p.note("hold", "hold", p.post(clerk, one+"/holds", map[string]any{"code": "PAYEE_DOUBT", "reason": "户籍信息与本人所述不一致，待核。"}))
 	p.note("reveal", "id", p.post(clerk, one+"/reveals", map[string]any{"fields": []string{"phone"}, "reason": "contact_person", "note": "短信没有送达，需要电话核对。"}))
-	p.note("recovery", "id", p.post(finance, "/v1/staff/applications/"+last+"/recoveries", map[string]any{"reason": "duplicate", "act": time.Now().Format(time.DateOnly), "evidence_sha256": []string{strings.Repeat("0a", 32)}, "facts": "同一事由在邻区已经领取过救助金。"}))
+	p.note("recovery", "id", p.post(finance, "/v1/staff/applications/"+last+"/recoveries", map[string]any{"reason": "duplicate", "act": now.Format(time.DateOnly), "evidence_sha256": []string{strings.Repeat("0a", 32)}, "facts": "同一事由在邻区已经领取过救助金。"}))
 
 	complaint := map[string]any{"description": "我的救助金被扣了一半。", "item": "first-aid", "module": "hardship-allowances", "place": "320402005001"}
 	var code struct{ Code string }
@@ -132,11 +133,11 @@ func (s *scene) play(ctx context.Context) error {
 		}
 	}
 	p.note("brake", "id", p.post(supervisor, "/v1/staff/brakes", map[string]any{"kind": "officer", "division": county, "target": region + "-clerk-3", "reason": "audit", "note": "先停再查。"}))
-	p.note("sample", "id", p.post(supervisor, "/v1/staff/samples", map[string]any{"division": township, "from": time.Now().AddDate(0, 0, -2).Format(time.DateOnly), "to": time.Now().Format(time.DateOnly), "confidence_percent": 95, "margin_percent": 5}))
+	p.note("sample", "id", p.post(supervisor, "/v1/staff/samples", map[string]any{"division": township, "from": now.AddDate(0, 0, -2).Format(time.DateOnly), "to": now.Format(time.DateOnly), "confidence_percent": 95, "margin_percent": 5}))
 	var told struct{ IDs []string }
-	p.do(supervisor, http.MethodPost, "/v1/staff/mandates", map[string]any{"body": "320400000000", "list": "百日行动", "rows": []any{map[string]any{"number": "12", "kind": "rectification", "title": "核查备用金台账", "unit": township, "due": time.Now().AddDate(0, 0, 20).Format(time.DateOnly), "text": "请报送台账。"}}}, &told)
+	p.do(supervisor, http.MethodPost, "/v1/staff/mandates", map[string]any{"body": "320400000000", "list": "百日行动", "rows": []any{map[string]any{"number": "12", "kind": "rectification", "title": "核查备用金台账", "unit": township, "due": now.AddDate(0, 0, 20).Format(time.DateOnly), "text": "请报送台账。"}}}, &told)
 	s.known["mandate"] = told.IDs
-	p.post(clerk, "/v1/staff/signals", map[string]any{"source": "fire-brigade-320402", "rows": []any{map[string]any{"number": "2026-118", "kind": "fire", "place": "320402005001", "happened_on": time.Now().AddDate(0, 0, -1).Format(time.DateOnly), "person": map[string]any{"name": "王小明", "paper": map[string]string{"kind": "none"}, "phone": "13800000001", "address": "甲字楼二单元"}}}})
+	p.post(clerk, "/v1/staff/signals", map[string]any{"source": "fire-brigade-320402", "rows": []any{map[string]any{"number": "2026-118", "kind": "fire", "place": "320402005001", "happened_on": now.AddDate(0, 0, -1).Format(time.DateOnly), "person": map[string]any{"name": "王小明", "paper": map[string]string{"kind": "none"}, "phone": "13800000001", "address": "甲字楼二单元"}}}})
 	return p.err
 }
 
