@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +214,21 @@ func (w *world) public() disclosure.Edition {
 		w.T.Fatal(len(all), err)
 	}
 	return all[len(all)-1]
+}
+
+// editions are all there are.
+func (w *world) editions() []disclosure.Edition {
+	w.T.Helper()
+	all, err := disclosure.List(w.T.Context(), w.Store, firstaidtest.County, 2026)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return all
+}
+
+// secrets are the planted particulars that no masking leaves.
+func (w *world) secrets() []string {
+	return slices.DeleteFunc(slices.Clone(w.planted), func(s string) bool { return strings.Contains(s, "*") })
 }
 
 func lines(t *testing.T, e disclosure.Edition) []disclosure.Line {

@@ -674,7 +674,7 @@ func TestThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(disclosure.Page(document(t, e)))
-	for _, want := range []string{"<title>社会救助决定公布</title>", "张*明", "已经撤下", "提出异议", "2026-12-22", "¥", "合计", "<style>" + disclosure.Style + "</style>"} {
+	for _, want := range []string{"<title>社会救助决定公布</title>", "张*明", "已经撤下", "提出异议", "2026年12月22日", "¥", "合计", "<style>" + disclosure.Style + "</style>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"strings"
+	"time"
 
 	"github.com/doudi-aid/doudi/shared/money"
 )
@@ -80,7 +81,7 @@ func Page(d Document) []byte {
 	before := d.Kind == Proposals
 	word := map[bool]string{true: "公示", false: "公布"}[before || d.Kind == Consultation]
 	b.p(`<h1>%s</h1><p>%s，%d年第%d期。</p>`, d.Title, d.CountyName, d.Year, d.Number)
-	b.p(`<dl><dt>从哪天到哪天</dt><dd>%s到%s</dd><dt>%s机关</dt><dd>%s</dd><dt>依据</dt><dd>%s</dd></dl>`, d.MadeOn, d.UntilDay, word, d.Authority, d.Basis)
+	b.p(`<dl><dt>从哪天到哪天</dt><dd>%s到%s</dd><dt>%s机关</dt><dd>%s</dd><dt>依据</dt><dd>%s</dd></dl>`, chinese(d.MadeOn), chinese(d.UntilDay), word, d.Authority, d.Basis)
 	b.p(`<p class="say">%s</p><p>人数少于%d人的村（社区）、乡镇（街道）合并%s，以保护个人信息。</p>`, d.Objection, d.LeastCell, word)
 	for _, t := range d.Places {
 		b.p(`<h2>%s</h2>`, t.PlaceName)
@@ -101,7 +102,7 @@ func Page(d Document) []byte {
 			if l.Persons == 0 {
 				persons, fen = "不列", "不列" // too few people
 			}
-			row := []string{l.Name, l.Programme, persons, fen, l.DecidedOn, l.DecidedBy}
+			row := []string{l.Name, l.Programme, persons, fen, chinese(l.DecidedOn), l.DecidedBy}
 			if before {
 				row = []string{l.Name, l.Programme, persons, fen, l.DecidedBy}
 			}
@@ -114,6 +115,15 @@ func Page(d Document) []byte {
 	}
 	b.WriteString("</main></body></html>\n")
 	return []byte(b.String())
+}
+
+// chinese is a day as people say it; what is no day stays as it is.
+func chinese(day string) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return t.Format("2006年1月2日")
 }
 
 // funds adds what became of the money.

@@ -282,7 +282,7 @@ func (b Books) Post(ctx context.Context, h Heading, asked []Posting, before int)
 	end := rule.End(h.At)
 	e := Edition{ID: EditionID(h.County, h.Year, number), Version: 1, County: h.County, Year: h.Year, Number: number, Made: h.At, Until: end,
 		Sources: []Source{}, Rule: &rule}
-	d := Document{ID: e.ID, Number: number, Kind: Proposals, Title: "社会救助公示（决定以前）", County: string(h.County), CountyName: h.Place(h.County), Year: h.Year,
+	d := Document{ID: e.ID, Number: number, Kind: Proposals, Title: "社会救助事前公示", County: string(h.County), CountyName: h.Place(h.County), Year: h.Year,
 		MadeOn: day(h.At), UntilDay: lastDay(end).String(), Authority: h.Place(h.County) + "民政部门", Basis: rule.Source, Objection: objectFirst,
 		LeastCell: h.LeastCell, Places: []Told{}, Paid: []Sum{}, Returned: []Sum{}, Funds: []Fund{}}
 	cells, few := Coarsen(facts, h.LeastCell)

@@ -228,7 +228,7 @@ func TestWhatIsPosted(t *testing.T) {
 				}
 			}
 			page := string(disclosure.Page(d))
-			for _, word := range []string{"社会救助公示", "还没有决定", "提出异议", d.Basis} {
+			for _, word := range []string{"社会救助事前公示", "还没有决定", "提出异议", d.Basis} {
 				if !strings.Contains(page, word) {
 					t.Errorf("no %s on the page", word)
 				}
