@@ -40,6 +40,7 @@ var rooms = []struct{ room, dirs string }{
 		"shared/card",
 		"shared/discovery",
 		"shared/complaint",
+		"shared/complaint/announce",
 		"shared/disclosure",
 		"shared/division/...",
 		"shared/delegation",

@@ -198,7 +198,7 @@ func answer(ctx context.Context, d Deps, call httpapi.Call[TextIn]) (httpapi.Rep
 	return act(ctx, d, call.Request, staff.ReplyComplaint, nil, func(k desk, by event.Actor) (move, error) {
 		next, err := k.c.Answer(k.rules, by, k.at)
 		late := k.c.Late(k.at)
-		return move{next: next, kind: "replied", text: call.Body.Text, facts: event.Facts{"late": late}, count: complaint.CountReplied(late)}, err
+		return move{next: next, kind: "replied", text: call.Body.Text, facts: event.Facts{"late": late}, count: complaint.CountReplied(late), tell: true}, err
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
+	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/reading"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/staff"
@@ -129,6 +130,7 @@ type move struct {
 	text  redact.Text
 	facts event.Facts
 	count []string // what the tally counts
+	tell  bool     // the complainant is owed a message, unless anonymous
 }
 
 // act makes one change of a complaint for whoever asks. step may run more than
@@ -180,6 +182,13 @@ func (k desk) commit(ctx context.Context, m move, trace string) (complaint.Step,
 			return complaint.Step{}, err
 		}
 		also = append(also, counted)
+	}
+	if m.tell && m.next.Channel != complaint.Anonymous {
+		owed, err := notice.OweReply(m.next.ID, e)
+		if err != nil {
+			return complaint.Step{}, err
+		}
+		also = append(also, owed)
 	}
 	out := ActOut{ID: m.next.ID, Version: m.next.Version, State: string(m.next.State), StateLabel: m.next.State.Label(), Due: clockOut(m.next, k.at)}
 	return complaint.Step{Next: m.next, Event: e, Also: also, Out: out}, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/complaint"
+	"github.com/doudi-aid/doudi/shared/complaint/announce"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -165,8 +166,8 @@ func identity(name, phone redact.Text, f *fault.Fields) complaint.Identity {
 	return complaint.Identity{Name: name, Phone: phone}
 }
 
-// file takes the complaint of somebody who is signed in. The account is kept in
-// no item: what follows it is a keyed reference.
+// file takes the complaint of somebody who is signed in. What follows it is a keyed
+// reference; the account itself is kept sealed, for the message that a reply is there.
 func file(ctx context.Context, d Deps, call httpapi.Call[ComplaintIn]) (httpapi.Reply[FiledOut], error) {
 	now, in := d.Now(), call.Body
 	req := complaint.Asked(d.Blind, call.RequestKey(), call.Digest(), http.StatusCreated)
@@ -200,7 +201,7 @@ func file(ctx context.Context, d Deps, call httpapi.Call[ComplaintIn]) (httpapi.
 		return httpapi.Reply[FiledOut]{}, err
 	}
 	c.ID, c.Owner = id, owners[0]
-	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, who, req, complaint.Complainant(), counted)
+	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, who, announce.Address{Account: call.Principal.ID, Phone: who.Phone}, req, complaint.Complainant(), counted)
 }
 
 // ownCase is the caller's own application; the zero one when it is not theirs or
@@ -238,7 +239,7 @@ func fileAnonymously(ctx context.Context, d Deps, call httpapi.Call[AnonymousIn]
 		return httpapi.Reply[FiledOut]{}, err
 	}
 	c.ID = id
-	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, complaint.Identity{}, req, complaint.Complainant())
+	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, complaint.Identity{}, announce.Address{}, req, complaint.Complainant())
 }
 
 // codeID is the complaint that a query code leads to.
@@ -281,11 +282,11 @@ func takeCall(ctx context.Context, d Deps, call httpapi.Call[CallIn]) (httpapi.R
 	by := who.Actor()
 	c.ID, c.Taken = id, &by
 	caller.Taken = by.ID
-	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, caller, req, by, append(who.Checks(), board.Check())...)
+	return d.store(ctx, complaint.New(c, rules, now), in.MatterIn, caller, announce.Address{Phone: caller.Phone}, req, by, append(who.Checks(), board.Check())...)
 }
 
 // store keeps a new complaint and counts it.
-func (d Deps) store(ctx context.Context, c complaint.Complaint, in MatterIn, who complaint.Identity, req complaint.Request, by event.Actor, also ...table.Write) (httpapi.Reply[FiledOut], error) {
+func (d Deps) store(ctx context.Context, c complaint.Complaint, in MatterIn, who complaint.Identity, to announce.Address, req complaint.Request, by event.Actor, also ...table.Write) (httpapi.Reply[FiledOut], error) {
 	tally, err := c.Tallied(ctx, d.Table, complaint.CountFiled()...)
 	if err != nil {
 		return httpapi.Reply[FiledOut]{}, err
@@ -299,7 +300,15 @@ func (d Deps) store(ctx context.Context, c complaint.Complaint, in MatterIn, who
 		FiledAt: clock(c.FiledAt), Place: d.name(c.Place(), c.FiledAt), Module: module.Name, AcceptBy: clockOut(c, c.FiledAt),
 		Next: "投诉已收到，直接送达监督部门。办理单位看不到您是谁。"}
 	p := complaint.Particulars{Description: in.Description, TargetName: in.TargetName, Identity: who}
-	answer, err := complaint.File(ctx, d.Table, d.Box, c, p, req, by, out, append(also, tally)...)
+	also = append(also, tally)
+	if !to.Nowhere() {
+		kept, err := to.Put(ctx, d.Box, c.ID)
+		if err != nil {
+			return httpapi.Reply[FiledOut]{}, err
+		}
+		also = append(also, kept)
+	}
+	answer, err := complaint.File(ctx, d.Table, d.Box, c, p, req, by, out, also...)
 	if err != nil {
 		return httpapi.Reply[FiledOut]{}, err
 	}

@@ -57,6 +57,13 @@ func Handle(d Deps) queue.Handler {
 		if n.Final() || n.Due.After(d.Now()) {
 			return nil // delivered, under way, or waiting: the due index knows
 		}
+		if n.Complaint != "" {
+			to, err := d.complainant(ctx, n.Complaint)
+			if err != nil {
+				return err
+			}
+			return d.deliver(ctx, "", n, to)
+		}
 		a, err := application.Get(ctx, d.Table, n.Application)
 		if err != nil {
 			return err
@@ -65,13 +72,13 @@ func Handle(d Deps) queue.Handler {
 		if err != nil {
 			return err
 		}
-		return d.deliver(ctx, a, n, to)
+		return d.deliver(ctx, string(a.Township), n, to)
 	}
 }
 
 // deliver tries channel after channel until one takes the notice, one asks to
-// wait, or none is left.
-func (d Deps) deliver(ctx context.Context, a application.Application, n notice.Notice, to Recipient) error {
+// wait, or none is left; then the township has to call, where there is one.
+func (d Deps) deliver(ctx context.Context, township string, n notice.Notice, to Recipient) error {
 	var reachable []notice.Channel
 	for c, s := range d.Channels {
 		if s.Reaches(to, n.Kind) {
@@ -81,7 +88,7 @@ func (d Deps) deliver(ctx context.Context, a application.Application, n notice.N
 	for !n.Final() {
 		c, ok := n.Next(reachable)
 		if !ok {
-			n = n.GiveUp(string(a.Township))
+			n = n.GiveUp(township)
 			d.Metrics.Count("notice_unsent", 1, telemetry.Label{Name: "kind", Value: string(n.Kind)})
 			return d.store(ctx, n)
 		}

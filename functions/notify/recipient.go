@@ -7,6 +7,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/account"
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/complaint/announce"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -36,9 +37,24 @@ func (d Deps) Recipient(ctx context.Context, a application.Application, kind not
 	if r.Phone.Empty() && p.Applicant != nil {
 		r.Phone = p.Applicant.Phone
 	}
-	acc, err := account.Get(ctx, d.Table, a.Account)
+	return d.reached(ctx, r, a.Account)
+}
+
+// complainant finds whom a notice about a complaint goes to: the address that was
+// sealed with it. Nobody else opens it.
+func (d Deps) complainant(ctx context.Context, id string) (Recipient, error) {
+	to, err := announce.Open(ctx, d.Table, d.Box, id)
+	if err != nil {
+		return Recipient{}, err
+	}
+	return d.reached(ctx, Recipient{Phone: civil.StoredPhone(to.Phone.Reveal())}, to.Account)
+}
+
+// reached is r with the WeChat address of an account, where there is one.
+func (d Deps) reached(ctx context.Context, r Recipient, id string) (Recipient, error) {
+	acc, err := account.Get(ctx, d.Table, id)
 	if errors.Is(err, account.ErrNotFound) {
-		return r, nil // filed at a counter: the telephone is all there is
+		return r, nil // at a counter or by telephone: the number is all there is
 	}
 	if err != nil {
 		return Recipient{}, err

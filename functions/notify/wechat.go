@@ -23,7 +23,7 @@ type WeChat struct {
 	Client    *wxapp.Client
 	Table     table.Store
 	Templates map[notice.Kind]Template
-	Page      string // opened by a tap; the application's id is appended
+	Page      string // opened by a tap on a notice about an application, whose id is appended
 	Log       *slog.Logger
 }
 
@@ -48,7 +48,11 @@ func (w WeChat) Send(ctx context.Context, to Recipient, n notice.Notice) (notice
 	for field, part := range t.Fields {
 		data[field] = parts[part]
 	}
-	o := w.Client.Send(ctx, wxapp.Message{To: to.OpenID, Template: t.ID, Page: w.Page + n.Application, Data: data})
+	page := "" // of a complaint nothing is said, not even which
+	if n.Application != "" {
+		page = w.Page + n.Application
+	}
+	o := w.Client.Send(ctx, wxapp.Message{To: to.OpenID, Template: t.ID, Page: page, Data: data})
 	if o.Class == wxapp.Misconfigured || (o.Class == wxapp.Sent && o.Errcode != 0) {
 		w.Log.ErrorContext(ctx, "subscription message misconfigured", "kind", string(n.Kind), "errcode", o.Errcode, "why", o.Why)
 	}

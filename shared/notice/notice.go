@@ -39,16 +39,17 @@ const (
 	Confirm       Kind = "confirm"        // 请本人确认收款
 	Upheld        Kind = "appeal_upheld"  // 异议已答复：维持原决定
 	// Money that was wrongly paid (追回).
-	RecoveryOpened  Kind = "recovery_opened"  // 请本人陈述意见
-	RecoveryDecided Kind = "recovery_decided" // 已作出追回决定
-	RecoveryClosed  Kind = "recovery_closed"  // 追回事项已了结
-	Reopened        Kind = "reopened"         // 异议成立：重新办理
-	Revealed        Kind = "revealed"         // 经两人同意查看完整个人信息
+	RecoveryOpened  Kind = "recovery_opened"   // 请本人陈述意见
+	RecoveryDecided Kind = "recovery_decided"  // 已作出追回决定
+	RecoveryClosed  Kind = "recovery_closed"   // 追回事项已了结
+	Replied         Kind = "complaint_replied" // 反映的事项已有答复
+	Reopened        Kind = "reopened"          // 异议成立：重新办理
+	Revealed        Kind = "revealed"          // 经两人同意查看完整个人信息
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened, Revealed, RecoveryOpened, RecoveryDecided, RecoveryClosed}
+	return []Kind{Accepted, Paid, Returned, Refused, PaymentFailed, Confirm, FiledForYou, Upheld, Reopened, Revealed, RecoveryOpened, RecoveryDecided, RecoveryClosed, Replied}
 }
 
 // Channel is a way to reach a person.
@@ -102,11 +103,13 @@ type Call struct {
 	Reached bool      `json:"reached"`
 }
 
-// Notice is one message owed to the people of one application.
+// Notice is one message owed to the people of one application, or to whoever made
+// one complaint.
 type Notice struct {
 	ID          string      `json:"id"`
 	Version     int64       `json:"-"`
-	Application string      `json:"application"`
+	Application string      `json:"application,omitempty"`
+	Complaint   string      `json:"complaint,omitempty"` // in place of Application
 	Kind        Kind        `json:"kind"`
 	State       State       `json:"state"`
 	At          time.Time   `json:"at"`    // when it came to be owed
@@ -152,6 +155,19 @@ func Owe(kind Kind, cause event.Event) (table.Write, error) {
 		return nil, err
 	}
 	return table.Put{Item: item}, nil
+}
+
+// ReplyPartition is where the notices about one complaint are kept: apart from the
+// complaint, so that what sends them may write nothing there, and whoever reads the
+// complaint does not see whom they reached.
+func ReplyPartition(complaint string) string { return "REPLY#" + complaint }
+
+// OweReply is the write that makes whoever made a complaint owed a notice that
+// there is a reply, which cause is the event of. It keeps none of the facts of it.
+func OweReply(complaint string, cause event.Event) (table.Write, error) {
+	n := Notice{ID: fmt.Sprintf("%s#%d", Replied, cause.Version), Version: 1, Complaint: complaint, Kind: Replied, State: Owed, At: cause.At, Due: cause.At}
+	item, err := n.item()
+	return table.Put{Item: item}, err
 }
 
 // Get reads one notice of an application; ErrNotFound when there is none.
@@ -241,7 +257,8 @@ func backoff(tries int) time.Duration {
 	return min(5*time.Second<<min(tries-1, 10), 5*time.Minute)
 }
 
-// GiveUp ends a notice that no channel could deliver: the township has to call.
+// GiveUp ends a notice that no channel could deliver: the township has to call. With
+// "" nobody is asked to, as for a complaint: whoever called would learn who it was.
 func (n Notice) GiveUp(township string) Notice {
 	n.Version++
 	n.State = Unsent
@@ -311,11 +328,15 @@ func (n Notice) item() (table.Item, error) {
 	if err != nil {
 		return table.Item{}, fmt.Errorf("notice: %w", err)
 	}
-	item := table.Item{Key: Key("APP#"+n.Application, n.ID), Version: n.Version, Body: body}
+	partition := "APP#" + n.Application
+	if n.Complaint != "" {
+		partition = ReplyPartition(n.Complaint)
+	}
+	item := table.Item{Key: Key(partition, n.ID), Version: n.Version, Body: body}
 	switch {
 	case !n.Final():
 		item.Places = []table.Place{work.Due(item.Key, n.Due, work.Notify)}
-	case n.State == Unsent:
+	case n.State == Unsent && n.Township != "":
 		item.Places = []table.Place{{Index: table.ByWork, PK: "WORK#" + n.Township, SK: work.Stamp(n.CallDue())}}
 	}
 	return item, nil

@@ -53,6 +53,9 @@ func (n Notice) Words() Words {
 	case RecoveryClosed:
 		w.Title, w.Hint = "已经了结", "结果请在小程序查看"
 		w.Text = "关于一笔已发放救助金的核实事项已经了结。结果请在小程序查看，也可拨打12345。"
+	case Replied: // nothing of what it was about, nor of what was answered
+		w.Item, w.Title, w.Hint = "您反映的事项", "已有答复", "请在小程序查看"
+		w.Text = "您反映的事项已有答复，请在小程序查看，也可拨打12345。"
 	case FiledForYou:
 		w.Title, w.Hint = "代为申请", "如不知情请告诉我们"
 		w.Text = "有人代您提出了临时救助申请。如果您不知情，请在小程序点“不是我”，或拨打12345。"

@@ -32,6 +32,7 @@ var places = map[string]struct{ arn, leading string }{
 	"brake":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "BRAKE#1"},
 	"told":          {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "DISCLOSURE#1"},
 	"posting":       {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "POSTING#320402000000#2026"},
+	"reply":         {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "REPLY#1"},
 	"readings":      {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "READINGS#1"},
 	"log":           {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LOG#1"},
 	"marker":        {"arn:aws-cn:dynamodb:" + here + ":table/doudi", "LEAF#1"},
@@ -84,7 +85,7 @@ var parameters = map[string]string{
 
 // asked is every call that is tried for every function, by the sort of place.
 var asked = map[string][]string{
-	"case fund envelopes staff kin delegation holding brake told posting readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
+	"case fund envelopes staff kin delegation holding brake told posting reply readings complaint tally log marker salt payee reference figures other-table": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem",
 		"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Scan", "dynamodb:DeleteTable",
 		"dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLSelect"},
 	"index-owner index-work index-due": {"dynamodb:Query", "dynamodb:Scan"},
@@ -109,8 +110,8 @@ var neverOf = map[string][]string{
 	"apply": {"secret-", "-queue", "dynamodb:UpdateItem", "s3:PutObject tiles"}, // open to everybody on the Internet: no money, no secrets
 	// Open to everybody too: it may not touch a case, money, or who works here.
 	"complain": {"secret-", "-queue", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:UpdateItem fund"},
-	"signin":   {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},   // open to everybody too
-	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund"}, // knows addresses, moves nothing
+	"signin":   {"secret-bank", "secret-wxpay", "secret-sms", "-queue", "evidence"},                                 // open to everybody too
+	"notify":   {"secret-bank", "secret-wxpay", "pay-queue", "dynamodb:PutItem fund", "dynamodb:PutItem complaint"}, // knows addresses, moves nothing
 	"log":      {"dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem payee", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "secret-bank", "secret-wechat", "evidence"},
 	"relay":    {"secret-", "seal-key", "dynamodb:PutItem", "sqs:ReceiveMessage"},
 	"oversee":  {"secret-", "seal-key", "sqs:SendMessage", "evidence", "dynamodb:PutItem case", "dynamodb:PutItem fund", "dynamodb:PutItem brake", "dynamodb:PutItem log", "dynamodb:PutItem marker", "dynamodb:UpdateItem"}, // sees all figures, changes nothing

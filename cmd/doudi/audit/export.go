@@ -401,6 +401,7 @@ var kept = []struct {
 	{inspection.Noun, application.Partition(""), inspection.Key("", "").SK, true, nil},
 	{recovery.Noun, application.Partition(""), recovery.Key("", "").SK, true, nil},
 	{notice.Noun, application.Partition(""), notice.Prefix, true, nil},
+	{notice.Noun, notice.ReplyPartition(""), notice.Prefix, true, nil},
 	{payout.Noun, application.Partition(""), payout.Key("", "").SK, true, nil},
 	{envelope.Noun, envelope.Partition(""), envelope.Key("", "").SK, true, nil},
 	{brake.Noun, brake.Partition, brake.Key("").SK, true, nil},
