@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
@@ -119,7 +120,9 @@ const Ours = "ours"
 
 const breakPrefix = "BREAK#"
 
-var idForm = regexp.MustCompile(`^([a-z_]{1,20})-([0-9]{4})([0-9]{2})([0-9]{2})-([0-9a-z]{26})$`)
+var idForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z_]{1,20})-([0-9]{4})([0-9]{2})([0-9]{2})-([0-9a-z]{26})$`)
+})
 
 func breaksOf(source string, day civil.Day) string { return "BREAKS#" + source + "#" + day.String() }
 
@@ -141,7 +144,7 @@ func (s Source) idOf(f Finding) string {
 
 // KeyOf is where the break of an id is kept; ok is false for what is no id.
 func keyOf(id string) (table.Key, bool) {
-	m := idForm.FindStringSubmatch(id)
+	m := idForm().FindStringSubmatch(id)
 	if m == nil {
 		return table.Key{}, false
 	}
@@ -256,7 +259,7 @@ func Reasons() []string {
 	return []string{"provider_corrected", "our_side_completed", "money_recovered", "statement_error", "not_ours", "data_restored", "other"}
 }
 
-var sha = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var sha = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
 
 // stranger is an error when by decided on the payment, is one of others, or nobody known.
 func (b Break) stranger(by event.Actor, others ...event.Actor) error {
@@ -275,7 +278,7 @@ func (b Break) Propose(h Hand) (Break, error) {
 	if b.State == Closed {
 		return b, ErrState
 	}
-	if !sha.MatchString(h.Evidence) || !slices.Contains(Reasons(), h.Reason) {
+	if !sha().MatchString(h.Evidence) || !slices.Contains(Reasons(), h.Reason) {
 		return b, ErrEvidence
 	}
 	if err := b.stranger(h.By); err != nil {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -127,9 +128,9 @@ func FundFlow() Layout {
 }
 
 var (
-	textForm   = regexp.MustCompile(`^[0-9A-Za-z._-]{0,64}$`)
-	digestForm = regexp.MustCompile(`^[0-9A-Za-z._-]{1,32}:[0-9a-f]{64}$`)
-	codeForm   = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,39}$`)
+	textForm   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z._-]{0,64}$`) })
+	digestForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z._-]{1,32}:[0-9a-f]{64}$`) })
+	codeForm   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,39}$`) })
 )
 
 // sheet is one file while it is read.
@@ -242,11 +243,11 @@ func (s *sheet) line(place int, row string) {
 		v := cells[i]
 		switch c.is {
 		case ourNumber:
-			if l.Reference = v; !textForm.MatchString(v) {
+			if l.Reference = v; !textForm().MatchString(v) {
 				s.wrong(place, c.name, "付款编号格式不符。")
 			}
 		case theirNumber:
-			if l.Number = v; !textForm.MatchString(v) {
+			if l.Number = v; !textForm().MatchString(v) {
 				s.wrong(place, c.name, "流水号格式不符。")
 			}
 		case way:
@@ -258,7 +259,7 @@ func (s *sheet) line(place int, row string) {
 				s.wrong(place, c.name, "金额格式或范围不符。")
 			}
 		case payeeDigest:
-			if l.Payee = v; v != "" && !digestForm.MatchString(v) {
+			if l.Payee = v; v != "" && !digestForm().MatchString(v) {
 				s.wrong(place, c.name, "收款人校验值格式不符。")
 			}
 		case at:
@@ -267,7 +268,7 @@ func (s *sheet) line(place int, row string) {
 				s.wrong(place, c.name, "时间格式不符，或者不在账单日期之内。")
 			}
 		case code:
-			if l.Code = v; v != "" && !codeForm.MatchString(v) {
+			if l.Code = v; v != "" && !codeForm().MatchString(v) {
 				s.wrong(place, c.name, "原因代码格式不符。")
 			}
 		case business:

@@ -15,6 +15,7 @@ package reconciliation
 import (
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/award"
@@ -67,24 +68,24 @@ func (s Sources) Find(name string) (Source, bool) {
 // DefaultCut is the Cut where nobody says otherwise.
 const DefaultCut = time.Hour
 
-var numbers = regexp.MustCompile(`^[0-9a-z]{1,32}$`)
+var numbers = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-z]{1,32}$`) })
 
 // byBank are the rails whose payments the agent bank makes, one by one and in files.
 var byBank = []award.Rail{award.Bank, award.BankBatch}
 
 // BankSource is the account of transfers under an agreement with the bank.
 func BankSource(agreement string, unit Unit) Source {
-	return Source{Name: Bank, Rails: byBank, Layout: Plain(unit), Holder: agreement, Numbers: numbers, Cut: DefaultCut}
+	return Source{Name: Bank, Rails: byBank, Layout: Plain(unit), Holder: agreement, Numbers: numbers(), Cut: DefaultCut}
 }
 
 // TreasurySource is the account that the bank's payments are drawn on.
 func TreasurySource(account string, unit Unit) Source {
-	return Source{Name: Treasury, Rails: byBank, Layout: Plain(unit), Holder: account, Numbers: numbers, Cut: DefaultCut}
+	return Source{Name: Treasury, Rails: byBank, Layout: Plain(unit), Holder: account, Numbers: numbers(), Cut: DefaultCut}
 }
 
 // WxPaySource is the account of a merchant at WeChat Pay.
 func WxPaySource(merchant string) Source {
-	return Source{Name: WxPay, Rails: []award.Rail{award.WxPay}, Layout: FundFlow(), Holder: merchant, Numbers: numbers, Cut: DefaultCut}
+	return Source{Name: WxPay, Rails: []award.Rail{award.WxPay}, Layout: FundFlow(), Holder: merchant, Numbers: numbers(), Cut: DefaultCut}
 }
 
 // Line is one movement of a statement, freed of the layout it was written in.
