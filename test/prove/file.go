@@ -290,9 +290,11 @@ func (c *cabinet) live(s filing) (touches int, wrong []string) {
 	c.filing, c.asks = s, 0
 	c.Wait(time.Minute)
 	files := []string{c.form("1")}
-	patience := 4 * time.Hour
+	// A file whose lines all have an outcome is asked about once an hour: each crash
+	// may cost a question, and a bank that names the old return file some more.
+	patience := time.Duration(4+2*len(s.dooms)) * time.Hour
 	if s.teller.back {
-		patience = 12 * time.Hour // it asks once an hour, and may hear the old one and lose the new one
+		patience += 8 * time.Hour
 	}
 	c.rest(patience)
 	switch {
