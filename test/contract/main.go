@@ -192,11 +192,11 @@ func ask(ctx context.Context, o options, name string, out *lines) (err error) {
 	}
 	if err != nil {
 		out.say("%s", all.Bytes())
-		return fmt.Errorf("Schemathesis: %w", err)
+		return fmt.Errorf("the requests of Schemathesis: %w", err)
 	}
 	m := count.FindSubmatch(all.Bytes())
 	if m == nil {
-		return fmt.Errorf("Schemathesis does not say how much it asked:\n%s", all.Bytes())
+		return fmt.Errorf("no word from Schemathesis of how much it asked:\n%s", all.Bytes())
 	}
 	asked, err := strconv.Atoi(string(m[1]))
 	if err != nil {
