@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -164,20 +165,38 @@ func (d Deps) load(ctx context.Context, id string) (c verification.Case, err err
 func (d Deps) sources() []verification.Source {
 	var all []verification.Source
 	for _, s := range d.Registers.Sources() {
-		all = append(all, verification.Source{ID: s.ID, Basis: s.LegalBasis, Causes: s.Causes})
+		all = append(all, verification.Source{ID: s.ID, Basis: s.LegalBasis, Causes: s.Causes,
+			Regions: s.Regions, After: verification.After(s.OnlyAfter)})
 	}
 	return all
 }
 
 // ask makes every lookup that is missing and keeps each answer as it arrives: if
-// we die halfway, the next run asks only for the rest, under the same numbers.
+// we die halfway, the next run asks only for the rest, under the same numbers. The
+// second round is for registers that an answer of the first opened.
 func (d Deps) ask(ctx context.Context, c *verification.Case) error {
-	questions := c.Questions(d.Blind, d.sources(), d.Now())
-	if len(questions) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, Budget)
 	defer cancel()
+	asked := map[table.Key]bool{}
+	for range 2 {
+		questions := slices.DeleteFunc(c.Questions(d.Blind, d.sources(), d.Now()), func(q verification.Question) bool {
+			return asked[verification.Key(c.ID, q.Person, q.Source)]
+		})
+		if len(questions) == 0 {
+			return nil
+		}
+		for _, q := range questions {
+			asked[verification.Key(c.ID, q.Person, q.Source)] = true
+		}
+		if err := d.askAll(ctx, c, questions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askAll asks questions side by side and reads what is kept then.
+func (d Deps) askAll(ctx context.Context, c *verification.Case, questions []verification.Question) error {
 	// No question stops another: a store that fails for one answer is asked to
 	// keep the rest, so the group has no context of its own.
 	var group errgroup.Group

@@ -58,7 +58,7 @@ var authorisation string
 func Authorisation() Words {
 	sum := sha256.Sum256([]byte(authorisation))
 	title, _, _ := strings.Cut(authorisation, "\n")
-	return Words{Version: "2026-07", Title: title, Text: authorisation, SHA256: hex.EncodeToString(sum[:])}
+	return Words{Version: "2026-11", Title: title, Text: authorisation, SHA256: hex.EncodeToString(sum[:])}
 }
 
 // Agreement is one consent as it is asked for: who, by role, and to what.

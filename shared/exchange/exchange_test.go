@@ -262,6 +262,11 @@ func TestCatalogue(t *testing.T) {
 		"adverse_is_no_value":       {`adverse = ["cancelled"]`, `adverse = ["dead"]`, "adverse value is not a value"},
 		"condition_on_nothing":      {`only_when = "kin=yes"`, `only_when = "cousin=yes"`, "only_when"},
 		"condition_on_no_value":     {`only_when = "kin=yes"`, `only_when = "kin=maybe"`, "only_when"},
+		"region_of_five_digits":     {`regions = ["120112",`, `regions = ["12011",`, "six digits"},
+		"only_after_nothing":        {`only_after = {source = "low_income"`, `only_after = {source = "library"`, "only_after"},
+		"only_after_no_value":       {`values = ["dibao", "tekun"]}`, `values = ["rich"]}`, "only_after"},
+		"only_after_any_value":      {`, values = ["dibao", "tekun"]}`, `}`, "only_after"},
+		"only_after_the_like":       {`only_after = {source = "low_income", fact = "class", values = ["dibao", "tekun"]}`, `only_after = {source = "vehicle", fact = "vehicle", values = ["car"]}`, "only_after"},
 		"kind_nobody_knows":         {`kind = "count"`, `kind = "text"`, "known kind"},
 		"enum_without_values":       {`values = ["married", "divorced", "widowed", "unmarried"]`, ``, "an enum needs them"},
 		"fact_twice":                {`name = "cremation"`, `name = "month"`, "listed twice"},
@@ -298,7 +303,7 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	if c, err := exchange.New(config("https://a.example")); err != nil || len(c.Sources()) != 11 {
+	if c, err := exchange.New(config("https://a.example")); err != nil || len(c.Sources()) != 15 {
 		t.Errorf("%v", err)
 	}
 }

@@ -33,10 +33,24 @@ type Source struct {
 	// Causes are those of the cases that the source is asked about; none means all.
 	// A case that names bills counts as one about them.
 	Causes []string `toml:"causes"`
+	// Regions are six-digit codes of those that have switched the source on; none
+	// means all.
+	Regions []string `toml:"regions"`
+	// OnlyAfter: the source is asked only about a person of whom another has said
+	// something; the zero value means about everybody.
+	OnlyAfter After `toml:"only_after"`
 	// FailOpen: first-step aid need not wait for this source (Law art. 50); what it
 	// says afterwards goes into the explanation.
 	FailOpen bool   `toml:"fail_open"`
 	Facts    []Fact `toml:"fact"`
+}
+
+// After is what another source must have said of a person before a source is asked
+// about them: one of Values for Fact.
+type After struct {
+	Source string   `toml:"source"`
+	Fact   string   `toml:"fact"`
+	Values []string `toml:"values"`
 }
 
 // Fact is one thing a source may tell us.
@@ -54,9 +68,10 @@ type Fact struct {
 }
 
 var (
-	idForm   = regexp.MustCompile(`^[a-z][a-z_]{1,31}$`)
-	pathForm = regexp.MustCompile(`^/[a-z0-9/_-]{1,63}$`)
-	kinds    = map[string]*regexp.Regexp{
+	idForm     = regexp.MustCompile(`^[a-z][a-z_]{1,31}$`)
+	pathForm   = regexp.MustCompile(`^/[a-z0-9/_-]{1,63}$`)
+	regionForm = regexp.MustCompile(`^[1-9][0-9]{5}$`)
+	kinds      = map[string]*regexp.Regexp{
 		"enum":     regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`),
 		"count":    regexp.MustCompile(`^(0|[1-9][0-9]?)$`),
 		"month":    regexp.MustCompile(`^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$`),
@@ -108,6 +123,12 @@ func ParseSources(raw []byte) ([]Source, error) {
 		if slices.ContainsFunc(s.Causes, func(c string) bool { return !idForm.MatchString(c) }) {
 			bad("%s: a cause has the wrong form", s.ID)
 		}
+		if slices.ContainsFunc(s.Regions, func(r string) bool { return !regionForm.MatchString(r) }) {
+			bad("%s: a region is not six digits", s.ID)
+		}
+		if !s.OnlyAfter.holds(file.Source) {
+			bad("%s: only_after names no fact and values of a source that everybody is asked of", s.ID)
+		}
 		s.check(func(format string, args ...any) { bad(s.ID+": "+format, args...) })
 	}
 	if err := errors.Join(wrong...); err != nil {
@@ -149,6 +170,19 @@ func (s Source) check(bad func(string, ...any)) {
 			}
 		}
 	}
+}
+
+// holds reports whether a is nothing, or what one of all may say of anybody.
+func (a After) holds(all []Source) bool {
+	if a.Source == "" && a.Fact == "" && len(a.Values) == 0 {
+		return true
+	}
+	i := slices.IndexFunc(all, func(s Source) bool { return s.ID == a.Source && s.OnlyAfter.Source == "" })
+	if i < 0 || len(a.Values) == 0 {
+		return false
+	}
+	f, found := all[i].fact(a.Fact)
+	return found && !slices.ContainsFunc(a.Values, func(v string) bool { return !f.allows(v) })
 }
 
 func (s Source) fact(name string) (Fact, bool) {

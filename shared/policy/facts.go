@@ -131,6 +131,7 @@ const (
 	SourceEmergencyResponse = "emergency_response" // disasters
 	SourcePublicPayroll     = "public_payroll"     // staff paid from public funds
 	SourceAllowance         = "allowance"          // allowances paid from public funds
+	SourceHouseholdMove     = "household_move"     // who joined a household, and since when
 )
 
 var sources = labels[string]{
@@ -142,6 +143,7 @@ var sources = labels[string]{
 	{SourceSchool, "学籍"}, {SourceUnion, "工会困难职工档案"}, {SourceKin, "近亲属备案"},
 	{SourceFireRescue, "消防救援"}, {SourceTrafficPolice, "公安交管"}, {SourceEmergencyResponse, "应急管理"},
 	{SourcePublicPayroll, "财政供养"}, {SourceAllowance, "惠民惠农补贴"},
+	{SourceHouseholdMove, "入户登记"},
 }
 
 // Sources lists every source that rules may name.

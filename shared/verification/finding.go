@@ -98,6 +98,9 @@ func (w *weighing) people() {
 		ref := w.c.Ref(w.blind, w.c.Particulars, role)
 		abouts, said := about(w.blind, who), map[string]policy.CheckOutcome{}
 		for _, s := range w.sources {
+			if !w.c.opens(s, ref, abouts) {
+				continue // not asked, so nothing is awaited
+			}
 			check, asked := w.c.Checks[Key(w.c.ID, ref, s.ID)]
 			asked = asked && slices.Contains(abouts, check.About)
 			outcome := w.outcome(ref, who, check, asked)

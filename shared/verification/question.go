@@ -18,12 +18,44 @@ type Source struct {
 	Basis string // legal basis
 	// Causes are those of the cases it is asked about; none means all.
 	Causes []string
+	// Regions are six-digit codes of those that have switched it on; none means all.
+	Regions []string
+	// After is what must be known of a person before it is asked about them.
+	After After
+}
+
+// After is what another register must have said of a person: one of Values for
+// Fact. The zero value asks for nothing.
+type After struct {
+	Source string
+	Fact   string
+	Values []string
 }
 
 // asks reports whether s is asked about c at all: a register that has nothing to
-// say about what happened is not opened (Law art. 70(6)).
+// say about what happened is not opened (Law art. 70(6)), nor one that the region
+// has not switched on.
 func (c Case) asks(s Source) bool {
+	if len(s.Regions) > 0 && !slices.ContainsFunc(s.Regions, c.within) {
+		return false
+	}
 	return len(s.Causes) == 0 || len(c.Particulars.Expenses) > 0 || slices.Contains(s.Causes, string(c.Cause))
+}
+
+// within reports whether the emergency happened in region, a six-digit code.
+func (c Case) within(region string) bool {
+	return slices.Contains([]string{c.Township.Province() + "0000", c.Township.City() + "00", c.Township.County()}, region)
+}
+
+// opens reports whether s is asked about one person, by what was said of exactly
+// the name and number in refs. What has not been said opens nothing.
+func (c Case) opens(s Source, ref string, refs []string) bool {
+	if s.After.Source == "" {
+		return true
+	}
+	k, ok := c.Checks[Key(c.ID, ref, s.After.Source)]
+	return ok && slices.Contains(refs, k.About) && (k.Outcome == policy.HitClear || k.Outcome == policy.HitAdverse) &&
+		slices.Contains(s.After.Values, k.Facts[s.After.Fact])
 }
 
 // asked is those of sources that are asked about c.
@@ -47,6 +79,10 @@ var meanings = map[string]string{
 	"medical_settlement": policy.SourceMedicalInsurance,
 	"public_payroll":     policy.SourcePublicPayroll,
 	"allowance":          policy.SourceAllowance,
+	"real_estate":        policy.SourceRealEstate,
+	"vehicle":            policy.SourceVehicle,
+	"business":           policy.SourceBusiness,
+	"household_move":     policy.SourceHouseholdMove,
 }
 
 // Meaning is the source of the rules that register id is.
@@ -95,7 +131,8 @@ type Question struct {
 
 // Questions are the lookups still to be made at now: of everybody whose
 // circumstances count and who agreed, in every source whose answer is missing or
-// too old. Whoever did not agree is not asked about, anywhere.
+// too old. Whoever did not agree is not asked about, anywhere. An answer may bring
+// questions in registers that are asked only after it.
 func (c Case) Questions(blind *seal.Blind, sources []Source, now time.Time) []Question {
 	var all []Question
 	sources = c.asked(sources)
@@ -110,7 +147,7 @@ func (c Case) Questions(blind *seal.Blind, sources []Source, now time.Time) []Qu
 		refs := about(blind, who)
 		for _, s := range sources {
 			before := c.Checks[Key(c.ID, ref, s.ID)]
-			if before.settled(refs, now) {
+			if !c.opens(s, ref, refs) || before.settled(refs, now) {
 				continue
 			}
 			round := before.Round

@@ -116,6 +116,40 @@ func TestEveryRegisterOfTheCatalogueHasAMeaning(t *testing.T) {
 	}
 }
 
+// A register that is asked only after another has said something is neither asked nor
+// awaited before; nor is one that the region has not switched on.
+func TestSomeRegistersAreAskedOnlyAfterAnother(t *testing.T) {
+	t.Parallel()
+	cars := verification.Source{ID: "vehicle", Basis: "社会救助法第四十一条", After: verification.After{Source: "low_income", Fact: "class", Values: []string{"dibao", "tekun"}}}
+	for class, want := range map[string]int{"": 0, "none": 0, "near_dibao": 0, "dibao": 1, "tekun": 1} {
+		b := newBench(t)
+		c := b.one()
+		if class != "" {
+			b.keep(&c, []verification.Source{low}, policy.HitClear, map[string]string{"class": class}, time.Time{})
+		}
+		if got := c.Questions(b.blind, []verification.Source{cars}, t0); len(got) != want {
+			t.Errorf("%q: %d questions", class, len(got))
+		}
+		r := b.weigh(c, verification.Known{}, cars)
+		if len(r.Open) != want || len(r.Findings.Checks) != want || len(r.Holds) != 0 {
+			t.Errorf("%q: awaits %v, checks %v, holds %v", class, r.Open, r.Findings.Checks, r.Holds)
+		}
+	}
+	b := newBench(t)
+	c := b.one()
+	b.keep(&c, []verification.Source{low}, policy.Unavailable, map[string]string{"class": "dibao"}, time.Time{})
+	if got := c.Questions(b.blind, []verification.Source{cars}, t0); len(got) != 0 {
+		t.Error("silence opened a register")
+	}
+	for region, want := range map[string]int{"320402": 1, "320400": 1, "320000": 1, "320411": 0, "511700": 0} {
+		home := home
+		home.Regions = []string{region}
+		if got := c.Questions(b.blind, []verification.Source{home}, t0); len(got) != want {
+			t.Errorf("switched on in %s: %d questions", region, len(got))
+		}
+	}
+}
+
 func TestACorrectedNameIsAnotherQuestion(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -120,6 +120,10 @@ func (w *World) person(reg, number int, born time.Time, role, story string) Pers
 		"public_payroll":     {"found", map[string]string{"on_payroll": "no"}},
 		"allowance":          {"found", map[string]string{"elderly_allowance": "none", "tekun_support": "none", "unemployed_relief": "none"}},
 		"medical_settlement": {"found", map[string]string{"settled": "no"}},
+		"real_estate":        {"found", map[string]string{"homes": "one"}},
+		"vehicle":            {"found", map[string]string{"vehicle": "none"}},
+		"business":           {"found", map[string]string{"owner": "none"}},
+		"household_move":     {"found", map[string]string{"kinship": "near"}},
 	}
 	return p
 }
@@ -269,6 +273,30 @@ func (w *World) cast(reg int) []Person {
 	add(p)
 
 	p = next("false_patient", "没有就医记录，拿着一张票据。")
+	add(p)
+
+	p = next("dibao_with_car", "在领低保，名下有小汽车和两处房产。")
+	p.say("low_income", "class", "dibao", "since", "2024-05")
+	p.say("vehicle", "vehicle", "car")
+	p.say("real_estate", "homes", "more")
+	add(p)
+
+	p = next("dibao_with_stall", "在领低保，自住一处房，骑三轮车摆摊。")
+	p.say("low_income", "class", "dibao", "since", "2024-05")
+	p.say("vehicle", "vehicle", "light")
+	p.say("business", "owner", "self_employed")
+	add(p)
+
+	p = next("joined_household", "上个月把户口迁到领低保的远亲名下，一起领低保。")
+	p.say("low_income", "class", "dibao", "since", lastMonth)
+	p.say("household", "member_count", "3")
+	p.say("household_move", "kinship", "other", "since", lastMonth)
+	add(p)
+
+	p = next("daughter_in_law", "多年前嫁入领低保的家庭，户口随之迁入。")
+	p.say("low_income", "class", "dibao", "since", "2021-03")
+	p.say("household", "member_count", "4")
+	p.say("marriage", "status", "married")
 	add(p)
 
 	return out

@@ -580,6 +580,10 @@ func TestRegisters(t *testing.T) {
 		{"helped_before", "earlier_aid", exchange.HitAdverse, "times_this_year=1"},
 		{"migrant", "household", exchange.HitClear, "registered_division=511702001000"},
 		{"unregistered", "household", exchange.NoRecord, ""},
+		{"dibao_with_car", "vehicle", exchange.HitClear, "vehicle=car"},
+		{"dibao_with_stall", "business", exchange.HitClear, "owner=self_employed"},
+		{"joined_household", "household_move", exchange.HitClear, "kinship=other"},
+		{"daughter_in_law", "household_move", exchange.HitClear, "kinship=near"},
 	} {
 		a := r.exchange.Ask(t.Context(), question(r.cast(t, c.role), c.source, fmt.Sprintf("n%d", i)))
 		name, value, _ := strings.Cut(c.fact, "=")
@@ -890,7 +894,7 @@ func TestPeople(t *testing.T) {
 			}
 			seen[unique] = true
 		}
-		if len(p.Registers) != 11 {
+		if len(p.Registers) != 15 {
 			t.Errorf("%s %s is in %d registers", p.Region, p.Role, len(p.Registers))
 		}
 	}
