@@ -385,6 +385,50 @@ func TestWhatElseIsFound(t *testing.T) {
 			answer(t, o, a, "public_payroll", map[string]string{"on_payroll": "yes"})
 			return a.ID
 		}, "public-payroll", ""},
+		"a_car_on_dibao": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "dibao"})
+			answer(t, o, a, "vehicle", map[string]string{"vehicle": "car"})
+			return a.ID
+		}, "aided-with-assets", ""},
+		"two_wheels_on_dibao": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "dibao"})
+			answer(t, o, a, "vehicle", map[string]string{"vehicle": "light"})
+			answer(t, o, a, "real_estate", map[string]string{"homes": "one"})
+			answer(t, o, a, "business", map[string]string{"owner": "self_employed"})
+			return a.ID
+		}, "", ""},
+		"a_car_and_no_support": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "none"})
+			answer(t, o, a, "vehicle", map[string]string{"vehicle": "car"})
+			return a.ID
+		}, "", ""},
+		"joined_last_year": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "dibao"})
+			answer(t, o, a, "household_move", map[string]string{"kinship": "other", "since": o.Now().AddDate(0, -11, 0).Format("2006-01")})
+			return a.ID
+		}, "household-joined", ""},
+		"joined_long_ago": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "dibao"})
+			answer(t, o, a, "household_move", map[string]string{"kinship": "other", "since": "2019-05"})
+			return a.ID
+		}, "", ""},
+		"joined_nobody_knows_when": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "dibao"})
+			answer(t, o, a, "household_move", map[string]string{"kinship": "other"})
+			return a.ID
+		}, "", ""},
+		"married_into_it": {func() string {
+			a := proposed(o, o.Person())
+			answer(t, o, a, "low_income", map[string]string{"class": "dibao"})
+			answer(t, o, a, "household_move", map[string]string{"kinship": "near"})
+			return a.ID
+		}, "", ""},
 		"a_place_left": {func() string {
 			a := proposed(o, o.Person())
 			answer(t, o, a, "allowance", map[string]string{"elderly_allowance": "paying"})

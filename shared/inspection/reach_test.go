@@ -26,7 +26,8 @@ func TestWhatMayBeReadOfARegister(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"death": "deceased", "household": "registration", "low_income": "class",
 		"earlier_aid": "last_month last_division last_cause", "unemployment": "benefit", "public_payroll": "on_payroll",
-		"allowance": "elderly_allowance tekun_support unemployed_relief", "medical_settlement": "settled invoices diagnoses"}
+		"allowance": "elderly_allowance tekun_support unemployed_relief", "medical_settlement": "settled invoices diagnoses",
+		"real_estate": "homes", "vehicle": "vehicle", "business": "owner", "household_move": "kinship since"}
 	got := map[string]string{}
 	for source, facts := range reach {
 		got[source] = strings.Join(facts, " ")
@@ -78,6 +79,8 @@ func twin(t *testing.T, blind *seal.Blind, name, number, division, marriage, dia
 		"household":          {"registration": "registered", "member_count": "4", "registered_division": division},
 		"death":              {"deceased": "no", "month": "2020-01"},
 		"marriage":           {"status": marriage},
+		"low_income":         {"class": "dibao", "since": "2019-05"},
+		"household_move":     {"kinship": "near", "since": map[string]string{"married": "2012-05", "divorced": "1985-07"}[marriage]},
 		"social_insurance":   {"pension": "none", "paying": "no", "income_band": "none"},
 		"allowance":          {"elderly_allowance": "paying"},
 		"medical_settlement": {"settled": "yes", "invoices": "INV-9 INV-1", "diagnoses": "A00 " + diagnosis},
@@ -104,7 +107,7 @@ func TestModelsCannotTellThemApart(t *testing.T) {
 	if !reflect.DeepEqual(a, b) {
 		t.Errorf("models can tell them apart:\n%+v\n%+v", a, b)
 	}
-	if a.People[0].Schemes[0].Age != 41 || a.Invoices[0].Settled != "yes" || a.Invoices[0].Diagnosed != "yes" {
+	if a.People[0].Schemes[0].Joined != "no" || a.People[0].Schemes[1].Age != 41 || a.Invoices[0].Settled != "yes" || a.Invoices[0].Diagnosed != "yes" {
 		t.Errorf("what may be seen is not there: %+v", a)
 	}
 	raw, err := json.Marshal(b)
@@ -132,7 +135,7 @@ func TestSilenceIsNoSuspicion(t *testing.T) {
 			s.Checks[k] = c
 		}
 		f := s.facts(keys.Blind(), &looked{})
-		if p := f.People[0]; p.Deceased != "" || p.Payroll != "" || p.Schemes != nil || f.Invoices[0].Settled != "" || f.Elsewhere.Registered != "" {
+		if p := f.People[0]; p.Owns != nil || p.Deceased != "" || p.Payroll != "" || p.Schemes != nil || f.Invoices[0].Settled != "" || f.Elsewhere.Registered != "" {
 			t.Errorf("%s: %+v", outcome, f)
 		}
 	}

@@ -54,6 +54,10 @@ var reach = map[string][]string{
 	"public_payroll":     {"on_payroll"},
 	"allowance":          {"elderly_allowance", "tekun_support", "unemployed_relief"},
 	"medical_settlement": {"settled", "invoices", "diagnoses"},
+	"real_estate":        {"homes"},
+	"vehicle":            {"vehicle"},
+	"business":           {"owner"},
+	"household_move":     {"kinship", "since"}, // the month only of whoever is no near kin
 }
 
 // said is the value of one fact in one register about one person; answered is
@@ -123,7 +127,15 @@ func (s Scene) person(i int, ref string, blind *seal.Blind) model.Person {
 	p := model.Person{Role: "people/" + strconv.Itoa(i), Subject: ref == s.App.Subject, Holder: ref == s.holder(blind),
 		Deceased: s.answer(ref, "death", "deceased", "yes"), Payroll: s.answer(ref, "public_payroll", "on_payroll", "yes")}
 	if class, _ := s.said(ref, "low_income", "class"); slices.Contains(model.Schemes(), class) {
-		p.Schemes = append(p.Schemes, model.Scheme{Name: class})
+		one := model.Scheme{Name: class}
+		one.Joined, one.JoinedMonthsAgo = s.joined(ref)
+		p.Schemes = append(p.Schemes, one)
+	}
+	for _, one := range []struct{ source, fact, value, asset string }{
+		{"vehicle", "vehicle", "car", model.Car}, {"real_estate", "homes", "more", model.SecondHome}, {"business", "owner", "company", model.Company}} {
+		if s.answer(ref, one.source, one.fact, one.value) == model.Yes {
+			p.Owns = append(p.Owns, one.asset)
+		}
 	}
 	for _, one := range []struct{ source, fact, paying, name string }{
 		{"allowance", "tekun_support", "paying", "tekun"}, {"allowance", "unemployed_relief", "paying", "unemployed_relief"},
@@ -181,6 +193,34 @@ func (s Scene) placeEnded(ref string) model.Answer {
 	return model.No
 }
 
+// joined is whether somebody who is no near kin joined the household by which they
+// draw, and how many months ago. Without a month it is not known.
+func (s Scene) joined(ref string) (model.Answer, int) {
+	kinship, answered := s.said(ref, "household_move", "kinship")
+	if !answered || kinship == "" {
+		return model.Unknown, 0
+	}
+	if kinship == "near" {
+		return model.No, 0
+	}
+	since, _ := s.said(ref, "household_move", "since")
+	ago, ok := s.monthsAgo(since)
+	if !ok {
+		return model.Unknown, 0
+	}
+	return model.Yes, ago
+}
+
+// monthsAgo is how many calendar months before now month ("2026-10") was.
+func (s Scene) monthsAgo(month string) (int, bool) {
+	at, err := time.ParseInLocation("2006-01", month, calendar.Zone)
+	if err != nil {
+		return 0, false
+	}
+	now := s.At.In(calendar.Zone)
+	return max(0, (now.Year()-at.Year())*12+int(now.Month()-at.Month())), true
+}
+
 // sameCause are the causes as the relief record names them.
 var sameCause = map[string]policy.Cause{"illness": policy.SuddenIllness, "unemployment": policy.JobLoss}
 
@@ -193,12 +233,11 @@ func (s Scene) elsewhere() (e model.Elsewhere) {
 	cause, _ := s.said(s.App.Subject, "earlier_aid", "last_cause")
 	same := policy.Cause(cause) == s.App.Cause || sameCause[cause] == s.App.Cause
 	month, _ := s.said(s.App.Subject, "earlier_aid", "last_month")
-	at, err := time.ParseInLocation("2006-01", month, calendar.Zone)
-	if place == "" || place == string(s.App.Township) || !same || err != nil {
+	ago, ok := s.monthsAgo(month)
+	if place == "" || place == string(s.App.Township) || !same || !ok {
 		return e
 	}
-	now := s.At.In(calendar.Zone)
-	e.Registered, e.MonthsAgo = model.Yes, max(0, (now.Year()-at.Year())*12+int(now.Month()-at.Month()))
+	e.Registered, e.MonthsAgo = model.Yes, ago
 	return e
 }
 

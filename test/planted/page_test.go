@@ -99,6 +99,9 @@ This page is written by a test that plays every plant of the scenario file in a 
 		row(c.Name, c.Pattern)
 	}
 	b.WriteString("\n## 没有植入的 What is not looked for\n\n")
+	if len(s.Gaps) == 0 {
+		b.WriteString("没有：检查和审计机构通报的每一类都植入了。Nothing: every pattern that inspection and audit bodies report is planted.\n")
+	}
 	for _, g := range s.Gaps {
 		fmt.Fprintf(&b, "* %s：%s。%s\n", g.Pattern, g.Why, g.WhyEn)
 	}

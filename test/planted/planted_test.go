@@ -63,7 +63,9 @@ type plant struct {
 	// has neither.
 	Finding string `toml:"finding"`
 	Effect  string `toml:"effect"`
-	Cases   []step `toml:"case"`
+	// Paid: what was found holds nothing, and the money arrives.
+	Paid  bool   `toml:"paid"`
+	Cases []step `toml:"case"`
 }
 
 // step is one case: who asks, with what, and what is done with it.
@@ -436,6 +438,9 @@ func TestEveryPlantIsAnswered(t *testing.T) {
 				if p.Effect == string(model.Hold) {
 					f.stands(t, id, got)
 				}
+				if p.Paid {
+					f.arrives(t, p, id, got)
+				}
 				answers.say(p.Name, p.Finding+" ("+p.Effect+")")
 			})
 		}
@@ -455,18 +460,24 @@ func TestEveryPlantIsAnswered(t *testing.T) {
 				if p.Cases[len(p.Cases)-1].ChangesAccount != "" {
 					return // the bank sends it back: it is another's account
 				}
-				if err := f.Until(t.Context(), func() (bool, error) {
-					m, err := payout.Get(t.Context(), f.Table, payout.Key(id, "01"))
-					return m.State == payout.Paid, err
-				}); err != nil {
-					t.Errorf("%s: not paid: %v, holds %+v", p.Pattern, err, got.Holds)
-				}
+				f.arrives(t, p, id, got)
 			})
 		}
 	})
 	t.Run("omissions", func(t *testing.T) { f.omissions(t, s, answers.say) })
 	t.Run("operator", func(t *testing.T) { f.operator(t, s, cases, answers.say) })
 	s.page(t, answers.by)
+}
+
+// arrives fails unless the money is paid.
+func (f *field) arrives(t *testing.T, p plant, id string, got found) {
+	t.Helper()
+	if err := f.Until(t.Context(), func() (bool, error) {
+		m, err := payout.Get(t.Context(), f.Table, payout.Key(id, "01"))
+		return m.State == payout.Paid, err
+	}); err != nil {
+		t.Errorf("%s: not paid: %v, holds %+v", p.Pattern, err, got.Holds)
+	}
 }
 
 // stands fails unless a hold stands and no money has left.

@@ -44,6 +44,9 @@ type Person struct {
 	Deceased Answer
 	// Payroll: they are paid from public funds as staff (财政供养).
 	Payroll Answer
+	// Owns is what of Assets the registers say they own; asked only about people who
+	// draw dibao or tekun support.
+	Owns    []string
 	Schemes []Scheme
 }
 
@@ -55,7 +58,22 @@ type Scheme struct {
 	Age int
 	// PlaceEnded: the benefit is bound to living in a place, and they live there no more.
 	PlaceEnded Answer
+	// Joined: the benefit goes by household, and they joined it JoinedMonthsAgo
+	// without being near kin of its head. Of near kin nothing else is told, nor when.
+	Joined          Answer
+	JoinedMonthsAgo int
 }
+
+// The things that somebody who draws minimum support would not usually own. One
+// home, a stall, two wheels or a farm or mobility vehicle are none of them.
+const (
+	Car        = "car"         // 小汽车
+	SecondHome = "second_home" // 两处以上房产
+	Company    = "company"     // 公司（个体经营不算）
+)
+
+// Assets lists every one of them.
+func Assets() []string { return []string{Car, SecondHome, Company} }
 
 // Schemes lists the benefits that models may name.
 func Schemes() []string {

@@ -129,7 +129,7 @@ type Choice struct {
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{dead, twoPlaces, twoSchemes, manyPeople, kin, payeeChanged, concentration, invoiceTwice, unsettled, ended, payroll, bulk}
+	return []Kind{dead, twoPlaces, twoSchemes, manyPeople, kin, payeeChanged, concentration, invoiceTwice, unsettled, ended, payroll, bulk, assets, joined}
 }
 
 func kindOf(name string) (Kind, bool) {

@@ -66,8 +66,8 @@ func TestShippedSaysWhatTheFilesSay(t *testing.T) {
 // stands for none (D06, R9).
 func TestFactsReachNothingForbidden(t *testing.T) {
 	t.Parallel()
-	want := strings.Fields(`People People.Role People.Subject People.Holder People.Deceased People.Payroll
-		People.Schemes People.Schemes.Name People.Schemes.Age People.Schemes.PlaceEnded
+	want := strings.Fields(`People People.Role People.Subject People.Holder People.Deceased People.Payroll People.Owns
+		People.Schemes People.Schemes.Name People.Schemes.Age People.Schemes.PlaceEnded People.Schemes.Joined People.Schemes.JoinedMonthsAgo
 		Payee Payee.Changed Payee.ByStaff Payee.HoursAgo
 		Shared Shared.Kind Shared.Others Shared.Days
 		Elsewhere Elsewhere.Townships Elsewhere.Registered Elsewhere.MonthsAgo
@@ -135,6 +135,13 @@ func TestEachModelHitsAndMisses(t *testing.T) {
 		"allowance-ended": {subject(model.Person{Schemes: []model.Scheme{{Name: "elderly_allowance", Age: 69}}}),
 			[]model.Facts{subject(model.Person{Schemes: []model.Scheme{{Name: "elderly_allowance", Age: 70, PlaceEnded: model.No}, {Name: "dibao"}}})}},
 		"public-payroll": {subject(model.Person{Payroll: model.Yes}), []model.Facts{subject(model.Person{}), subject(model.Person{Payroll: model.No})}},
+		"aided-with-assets": {subject(model.Person{Owns: []string{"car"}, Schemes: []model.Scheme{{Name: "dibao"}}}),
+			[]model.Facts{subject(model.Person{Owns: []string{"car"}, Schemes: []model.Scheme{{Name: "near_dibao"}, {Name: "elderly_allowance"}}}),
+				subject(model.Person{Schemes: []model.Scheme{{Name: "dibao"}}}), subject(model.Person{Owns: []string{"car", "company"}})}},
+		"household-joined": {subject(model.Person{Schemes: []model.Scheme{{Name: "tekun", Joined: model.Yes, JoinedMonthsAgo: 23}}}),
+			[]model.Facts{subject(model.Person{Schemes: []model.Scheme{{Name: "dibao", Joined: model.Yes, JoinedMonthsAgo: 24}}}),
+				subject(model.Person{Schemes: []model.Scheme{{Name: "dibao", Joined: model.No}}}), subject(model.Person{Schemes: []model.Scheme{{Name: "dibao"}}}),
+				subject(model.Person{Schemes: []model.Scheme{{Name: "near_dibao", Joined: model.Yes}}})}},
 		"bulk-rows": {model.Facts{Filing: model.Filing{ForOthers: true, Rows: 20, Townships: 3}},
 			[]model.Facts{{Filing: model.Filing{Rows: 45, Townships: 24}}, {Filing: model.Filing{ForOthers: true, Rows: 90, Townships: 1}}, {Filing: model.Filing{ForOthers: true, Rows: 19, Townships: 24}}}},
 	} {
@@ -152,8 +159,8 @@ func TestEachModelHitsAndMisses(t *testing.T) {
 			}
 		})
 	}
-	if n := len(shipped(t).All()); n != 17 {
-		t.Errorf("%d models ship and 17 are tested", n)
+	if n := len(shipped(t).All()); n != 19 {
+		t.Errorf("%d models ship and 19 are tested", n)
 	}
 }
 
@@ -164,10 +171,12 @@ func TestWhatElseKindsFind(t *testing.T) {
 		facts model.Facts
 		key   string
 	}{
-		"the_holder_is_dead":    {"dead-payee", model.Facts{People: []model.Person{{Role: "people/1", Holder: true, Deceased: model.Yes}}}, "dead/people/1"},
-		"aid_elsewhere":         {"two-places", model.Facts{Elsewhere: model.Elsewhere{Registered: model.Yes, MonthsAgo: 3}}, "elsewhere/aided"},
-		"a_diagnosis_unknown":   {"unsettled-invoice", model.Facts{Invoices: []model.Invoice{{Place: 2, Settled: model.Yes, Diagnosed: model.No}}}, "invoice/2/diagnosis"},
-		"the_place_was_left":    {"allowance-ended", model.Facts{People: []model.Person{{Role: "people/0", Schemes: []model.Scheme{{Name: "elderly_allowance", Age: 80, PlaceEnded: model.Yes}}}}}, "ended/people/0/elderly_allowance/place"},
+		"the_holder_is_dead":  {"dead-payee", model.Facts{People: []model.Person{{Role: "people/1", Holder: true, Deceased: model.Yes}}}, "dead/people/1"},
+		"aid_elsewhere":       {"two-places", model.Facts{Elsewhere: model.Elsewhere{Registered: model.Yes, MonthsAgo: 3}}, "elsewhere/aided"},
+		"a_diagnosis_unknown": {"unsettled-invoice", model.Facts{Invoices: []model.Invoice{{Place: 2, Settled: model.Yes, Diagnosed: model.No}}}, "invoice/2/diagnosis"},
+		"the_place_was_left":  {"allowance-ended", model.Facts{People: []model.Person{{Role: "people/0", Schemes: []model.Scheme{{Name: "elderly_allowance", Age: 80, PlaceEnded: model.Yes}}}}}, "ended/people/0/elderly_allowance/place"},
+		"a_member_with_a_company": {"aided-with-assets", model.Facts{People: []model.Person{{Role: "people/0", Subject: true},
+			{Role: "people/1", Owns: []string{"company"}, Schemes: []model.Scheme{{Name: "tekun"}}}}}, "assets/people/1/company"},
 		"a_member_on_a_payroll": {"public-payroll", model.Facts{People: []model.Person{{Role: "people/2", Payroll: model.Yes}}}, "payroll/people/2"},
 	} {
 		if hits := of(t, c.id).Run(c.facts); len(hits) != 1 || hits[0].Key != c.key {
@@ -176,6 +185,18 @@ func TestWhatElseKindsFind(t *testing.T) {
 	}
 	if hits := (model.Model{Kind: "none"}).Run(model.Facts{}); hits != nil {
 		t.Error(hits)
+	}
+}
+
+// Whoever's home burns is helped first: what somebody owns, and whom they moved to,
+// never holds the money of an emergency.
+func TestAssetsAndMovesNeverHold(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"aided-with-assets", "household-joined"} {
+		m := of(t, id)
+		if m.Effect == model.Hold || m.Owner != "supervisor" || !strings.Contains(m.LooksFor.Zh, "先救急") || !strings.Contains(m.LooksFor.En, "helped first") && !strings.Contains(m.LooksFor.En, "Help comes first") {
+			t.Errorf("%s: %s, %s", id, m.Effect, m.LooksFor.Zh)
+		}
 	}
 }
 
