@@ -30,21 +30,21 @@ type Kind string
 
 // The kinds.
 const (
-	Accepted      Kind = "accepted"       // 已受理
-	Paid          Kind = "paid"           // 已发放
-	Returned      Kind = "returned"       // 银行退回
-	Refused       Kind = "refused"        // 不予救助
-	PaymentFailed Kind = "payment_failed" // 发放失败
-	FiledForYou   Kind = "filed_for_you"  // 有人以您的名义提出申请
-	Confirm       Kind = "confirm"        // 请本人确认收款
-	Upheld        Kind = "appeal_upheld"  // 异议已答复：维持原决定
+	Accepted      Kind = "accepted"          // 已受理
+	Paid          Kind = "paid"              // 已发放
+	Returned      Kind = "returned"          // 银行退回
+	Refused       Kind = "refused"           // 不予救助
+	PaymentFailed Kind = "payment_failed"    // 发放失败
+	FiledForYou   Kind = "filed_for_you"     // 有人以您的名义提出申请
+	Confirm       Kind = "confirm"           // 请本人确认收款
+	Upheld        Kind = "appeal_upheld"     // 异议已答复：维持原决定
+	Reopened      Kind = "reopened"          // 异议成立：重新办理
+	Revealed      Kind = "revealed"          // 经两人同意查看完整个人信息
+	Replied       Kind = "complaint_replied" // 反映的事项已有答复
 	// Money that was wrongly paid (追回).
-	RecoveryOpened  Kind = "recovery_opened"   // 请本人陈述意见
-	RecoveryDecided Kind = "recovery_decided"  // 已作出追回决定
-	RecoveryClosed  Kind = "recovery_closed"   // 追回事项已了结
-	Replied         Kind = "complaint_replied" // 反映的事项已有答复
-	Reopened        Kind = "reopened"          // 异议成立：重新办理
-	Revealed        Kind = "revealed"          // 经两人同意查看完整个人信息
+	RecoveryOpened  Kind = "recovery_opened"  // 请本人陈述意见
+	RecoveryDecided Kind = "recovery_decided" // 已作出追回决定
+	RecoveryClosed  Kind = "recovery_closed"  // 追回事项已了结
 )
 
 // Kinds lists every kind.

@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +123,18 @@ func TestWords(t *testing.T) {
 	}
 	if w := owed(t).Words(); w.Amount != "¥3000.00" {
 		t.Errorf("the amount survives storage as %s", w.Amount)
+	}
+}
+
+// Whoever deploys has to have a template approved for each kind.
+func TestTheGuideNamesEveryKind(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range Kinds() {
+		if !strings.Contains(string(guide), "`"+string(k)+"`") {
+			t.Errorf("docs/deploy.md does not name %s", k)
+		}
 	}
 }
