@@ -56,7 +56,7 @@ func (d Deps) matter(c complaint.Complaint, who staff.Staff, now time.Time) *sta
 // authorize asks the policies about one complaint.
 func (d Deps) authorize(c complaint.Complaint, who staff.Staff, action staff.Action, now time.Time, earlier ...event.Actor) staff.Decision {
 	return staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: c.Path, Complaint: d.matter(c, who, now),
-		Earlier: complaint.Names(earlier...)})
+		Earlier: event.Names(earlier...)})
 }
 
 // sit reads who asks and asks the policies: first whether the complaint may be

@@ -182,7 +182,7 @@ func (d Deps) batchFor(ctx context.Context, who staff.Staff, action staff.Action
 		return b, err
 	}
 	decision := staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: d.within(b.Division, now), County: d.county(b.Division, now),
-		Earlier: brake.Names(b.Proposed.By)})
+		Earlier: event.Names(b.Proposed.By)})
 	if err := decision.Err(); err != nil {
 		switch {
 		case errors.Is(err, application.ErrNotFound):

@@ -206,7 +206,7 @@ func (d Deps) brakeStep(ctx context.Context, call httpapi.Call[Restated], action
 		hands = append(hands, b.LiftAsked.By)
 	}
 	decision := staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: d.within(b.Division, now),
-		County: d.county(b.Division, now), Earlier: brake.Names(hands...)})
+		County: d.county(b.Division, now), Earlier: event.Names(hands...)})
 	if err := decision.Err(); err != nil {
 		switch {
 		case errors.Is(err, application.ErrNotFound):

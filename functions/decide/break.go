@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
-	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
@@ -165,7 +164,7 @@ func (d Deps) broken(ctx context.Context, who staff.Staff, action staff.Action, 
 		earlier = append(earlier, b.Proposed.By)
 	}
 	decision := staff.Authorize(staff.Request{Action: action, Staff: who, At: now, Within: d.within(b.Division, now),
-		County: d.county(b.Division, now), Earlier: brake.Names(earlier...)})
+		County: d.county(b.Division, now), Earlier: event.Names(earlier...)})
 	if err := decision.Err(); err != nil {
 		switch {
 		case errors.Is(err, application.ErrNotFound):

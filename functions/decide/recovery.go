@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/application"
-	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
@@ -262,7 +261,7 @@ func recoveryStep(ctx context.Context, d Deps, call httpapi.Request, action staf
 	}
 	hands := earlier(first)
 	ask := func(_ context.Context, _ application.Application, r *staff.Request) error {
-		r.Earlier = brake.Names(hands...)
+		r.Earlier = event.Names(hands...)
 		return nil
 	}
 	return act(ctx, d, call, wish{action, ask}, func(k desk) (application.Step[RecoveryOut], error) {

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doudi-aid/doudi/shared/application"
-	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/disclosure"
 	"github.com/doudi-aid/doudi/shared/envelope"
+	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/notice"
 	"github.com/doudi-aid/doudi/shared/order"
@@ -373,9 +373,9 @@ func (d Deps) task(ctx context.Context, who staff.Staff, item table.Item, now ti
 		due, _ := r.Due()
 		t.Kind, t.ID, t.State, t.StateLabel = "recovery", r.ID, string(r.State), r.State.Label()
 		t.Deadline = span(r.Since, due, now)
-		step, earlier := recoverySteps[r.State], brake.Names(r.Hands()...)
+		step, earlier := recoverySteps[r.State], event.Names(r.Hands()...)
 		if r.State == recovery.Waiving {
-			earlier = brake.Names(r.Waiver.By)
+			earlier = event.Names(r.Waiver.By)
 		}
 		a, err := application.Get(ctx, d.Table, r.Application)
 		return d.about(t, who, a, step, r.Division, earlier, now), err == nil, err
@@ -412,7 +412,7 @@ func (d Deps) reconciling(t Task, who staff.Staff, b reconciliation.Break, now t
 	t.State, t.StateLabel = string(b.State), b.Class.Label()+"："+b.State.Label()
 	t.Next, t.NextLabel, t.Deadline = string(step), steps[step], span(b.Since, b.Due(), now)
 	t.Mine = staff.Authorize(staff.Request{Action: step, Staff: who, At: now, Within: d.within(b.Division, now), County: d.county(b.Division, now),
-		Earlier: brake.Names(earlier...)}).Allow
+		Earlier: event.Names(earlier...)}).Allow
 	return t
 }
 

@@ -120,7 +120,7 @@ func (d Deps) delegationOut(c delegation.Chain) DelegationOut {
 // about asks the policies about a delegation. Out of scope looks absent.
 func (d Deps) about(who staff.Staff, action staff.Action, c delegation.Chain, earlier ...event.Actor) error {
 	err := staff.Authorize(staff.Request{Action: action, Staff: who, At: d.Now(), Within: d.around(c.Links[0].Scope), Delegation: c.Resource(),
-		Earlier: delegation.Names(earlier...)}).Err()
+		Earlier: event.Names(earlier...)}).Err()
 	switch {
 	case errors.Is(err, application.ErrNotFound):
 		return delegation.ErrNotFound

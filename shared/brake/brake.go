@@ -136,24 +136,10 @@ func (b Brake) Hands() []event.Actor {
 	return hands
 }
 
-// Names are the accounts and persons of hands, as policies compare them.
-func Names(hands ...event.Actor) []string {
-	var names []string
-	for _, h := range hands {
-		for _, n := range []string{h.ID, h.Person} {
-			if n != "" {
-				names = append(names, n)
-			}
-		}
-	}
-	return names
-}
-
 // other is an error when by is one of hands, as an account or as a person, or
 // nobody known.
 func other(by event.Actor, hands ...event.Actor) error {
-	names := Names(hands...)
-	if by.Kind != event.Staff || by.ID == "" || by.Person == "" || slices.Contains(names, by.ID) || slices.Contains(names, by.Person) {
+	if !by.Stranger(event.Names(hands...)...) {
 		return ErrPerson
 	}
 	return nil

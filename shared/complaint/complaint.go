@@ -312,19 +312,6 @@ func (c Complaint) Present() (Assignment, bool) {
 	return c.Assigned[len(c.Assigned)-1], true
 }
 
-// Names are the accounts and persons of hands, as policies compare them.
-func Names(hands ...event.Actor) []string {
-	var names []string
-	for _, h := range hands {
-		for _, n := range []string{h.ID, h.Person} {
-			if n != "" {
-				names = append(names, n)
-			}
-		}
-	}
-	return names
-}
-
 // KnowsWho lists those who know who complained, and so handle nothing of it.
 func (c Complaint) KnowsWho() []event.Actor {
 	if c.Taken == nil {
@@ -376,8 +363,7 @@ func (c Complaint) Known() []string {
 // other is an error when by is one of hands, as an account or as a person, is
 // nobody known, or is the one complained about.
 func (c Complaint) other(by event.Actor, hands ...event.Actor) error {
-	names := Names(hands...)
-	if by.Kind != event.Staff || by.ID == "" || by.Person == "" || slices.Contains(names, by.ID) || slices.Contains(names, by.Person) {
+	if !by.Stranger(event.Names(hands...)...) {
 		return ErrPerson
 	}
 	return c.untouched(by)

@@ -537,7 +537,7 @@ func TestAPetitionGoesUp(t *testing.T) {
 	if _, err := c.Look(false, officer(3), now); err != nil {
 		t.Errorf("looked at again: %v", err)
 	}
-	if k := c.Known(); !slices.Contains(k, "b1.person-2") || len(Names(officer(1), event.Actor{})) != 2 || len((Target{}).Names()) != 0 {
+	if k := c.Known(); !slices.Contains(k, "b1.person-2") || len(event.Names(officer(1), event.Actor{})) != 2 || len((Target{}).Names()) != 0 {
 		t.Errorf("known %v", k)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/civil"
+	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
@@ -158,7 +159,7 @@ func (c Chain) Delegated(t time.Time) (staff.Delegated, bool) {
 // Resource is the chain's first link as the policies see it.
 func (c Chain) Resource() *staff.Delegation {
 	d := c.Links[0]
-	out := &staff.Delegation{ID: d.ID, Body: d.Body, Members: Names(d.Members...)}
+	out := &staff.Delegation{ID: d.ID, Body: d.Body, Members: event.Names(d.Members...)}
 	for _, up := range c.Links[1:] {
 		out.Above = append(out.Above, up.ID)
 	}

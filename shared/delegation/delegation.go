@@ -94,24 +94,10 @@ func (d Delegation) State(t time.Time) State {
 	return Asked
 }
 
-// Names are the accounts and persons of hands, as policies compare them.
-func Names(hands ...event.Actor) []string {
-	var names []string
-	for _, h := range hands {
-		for _, n := range []string{h.ID, h.Person} {
-			if n != "" {
-				names = append(names, n)
-			}
-		}
-	}
-	return names
-}
-
 // stranger is an error when by is one of hands, as an account or as a person, or nobody
 // known.
 func stranger(by event.Actor, hands ...event.Actor) error {
-	names := Names(hands...)
-	if by.Kind != event.Staff || by.ID == "" || by.Person == "" || slices.Contains(names, by.ID) || slices.Contains(names, by.Person) {
+	if !by.Stranger(event.Names(hands...)...) {
 		return ErrPerson
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +76,7 @@ func (o Objection) Answered(result string, by event.Actor, at time.Time) (Object
 	switch {
 	case o.Answer != nil:
 		return o, ErrAnswered
-	case by.Kind != event.Staff || by.ID == "" || by.Person == "" || slices.Contains(o.Not, by.ID) || slices.Contains(o.Not, by.Person):
+	case !by.Stranger(o.Not...):
 		return o, ErrPerson
 	}
 	o.Version++

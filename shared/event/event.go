@@ -48,6 +48,25 @@ type Actor struct {
 	Person string    `json:"person,omitempty"`
 }
 
+// Names are the accounts and persons of actors, as policies compare them.
+func Names(actors ...Actor) []string {
+	var names []string
+	for _, a := range actors {
+		for _, n := range []string{a.ID, a.Person} {
+			if n != "" {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// Stranger reports whether a is a member of staff whose person is known and who is
+// none of names, neither as an account nor as a person: the second of two people.
+func (a Actor) Stranger(names ...string) bool {
+	return a.Kind == Staff && a.ID != "" && a.Person != "" && !slices.Contains(names, a.ID) && !slices.Contains(names, a.Person)
+}
+
 // Request ties an event to the request that caused it, so that the same request
 // gets the same answer for ever.
 type Request struct {

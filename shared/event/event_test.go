@@ -118,3 +118,28 @@ func TestWithKeepsDigests(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSecondOfTwoPeopleIsAStranger(t *testing.T) {
+	by := Actor{Kind: Staff, ID: "clerk-1", Person: "b1.wang"}
+	names := Names(Actor{Kind: Staff, ID: "clerk-2", Person: "b1.li"}, Actor{Kind: Staff, ID: "clerk-3"}, Actor{})
+	if len(names) != 3 {
+		t.Fatalf("%q", names)
+	}
+	for name, c := range map[string]struct {
+		by    Actor
+		names []string
+		want  bool
+	}{
+		"somebody_else":      {by, names, true},
+		"nobody_before":      {by, nil, true},
+		"the_same_account":   {Actor{Kind: Staff, ID: "clerk-3", Person: "b1.wang"}, names, false},
+		"another_account":    {Actor{Kind: Staff, ID: "clerk-9", Person: "b1.li"}, names, false},
+		"a_person_not_known": {Actor{Kind: Staff, ID: "clerk-1"}, names, false},
+		"no_account":         {Actor{Kind: Staff, Person: "b1.wang"}, names, false},
+		"a_machine":          {Actor{Kind: System, ID: "sweep", Person: "b1.wang"}, names, false},
+	} {
+		if got := c.by.Stranger(c.names...); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -263,10 +263,7 @@ var sha = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-
 
 // stranger is an error when by decided on the payment, is one of others, or nobody known.
 func (b Break) stranger(by event.Actor, others ...event.Actor) error {
-	if by.Kind != event.Staff || by.ID == "" || by.Person == "" {
-		return ErrPerson
-	}
-	if slices.ContainsFunc(append(slices.Clone(b.People), others...), func(o event.Actor) bool { return o.ID == by.ID || o.Person == by.Person }) {
+	if !by.Stranger(event.Names(append(slices.Clone(b.People), others...)...)...) {
 		return ErrPerson
 	}
 	return nil
