@@ -59,6 +59,39 @@ func TestPhone(t *testing.T) {
 	}
 }
 
+// What was stored is shown whatever its length, and never whole.
+func TestMaskedWhateverTheLength(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ got, want string }{
+		"phone_of_8":            {StoredPhone("12345678").Masked(), "123*5678"},
+		"phone_of_7_would_show": {StoredPhone("1234567").Masked(), "*******"},
+		"paper_of_5":            {StoredPaper(Passport, "AB345").Masked(), "A**45"},
+		"paper_of_4":            {StoredPaper(Passport, "AB34").Masked(), "****"},
+		"account_of_4":          {StoredAccount("1234").Tail4(), "1234"},
+		"account_of_3":          {StoredAccount("123").Tail4(), ""},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%s: %q", name, tc.got)
+		}
+	}
+}
+
+// Each end of each full-width alphabet is told what is wrong with it; the
+// symbols next to them are wrong for another reason.
+func TestFullWidth(t *testing.T) {
+	t.Parallel()
+	for _, r := range "０９ＡＺａｚ" {
+		if _, err := ParseAccount("622848000" + string(r)); code(err) != "full_width" {
+			t.Errorf("%c: %v", r, err)
+		}
+	}
+	for _, r := range "／：＠［｀｛" {
+		if _, err := ParseAccount("622848000" + string(r)); code(err) != "account_characters" {
+			t.Errorf("%c: %v", r, err)
+		}
+	}
+}
+
 func TestAccount(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -67,6 +100,8 @@ func TestAccount(t *testing.T) {
 	}{
 		"card":          {in: "6228 4800 0000 0000 018", want: "6228480000000000018", tail: "0018", luhn: true},
 		"other_card":    {in: "6217000000000000020", want: "6217000000000000020", tail: "0020", luhn: true},
+		"card_of_16":    {in: "4111 1111 1111 1111", want: "4111111111111111", tail: "1111", luhn: true},
+		"luhn_of_15":    {in: "378282246310005", want: "378282246310005", tail: "0005"},
 		"card_slipped":  {in: "6228480000000000019", want: "6228480000000000019", tail: "0019"},
 		"passbook":      {in: "0101-2345-6789", want: "010123456789", tail: "6789"},
 		"shortest":      {in: "12345678", want: "12345678", tail: "5678"},
@@ -128,6 +163,14 @@ func TestDivisionCode(t *testing.T) {
 			t.Errorf("%s: %q level %d, %v", name, c, c.Level(), err)
 		}
 	}
+	for _, c := range []DivisionCode{"320402", "3204020050011", "32040200500x"} {
+		if c.Level() != NoLevel {
+			t.Errorf("%q, which nobody parsed, has level %d", c, c.Level())
+		}
+	}
+	if DivisionCode("32").Province() != "32" {
+		t.Error("two digits are a province")
+	}
 	c := DivisionCode("320402005001")
 	if c.Province() != "32" || c.City() != "3204" || c.County() != "320402" || c.Township() != "320402005" || DivisionCode("3").City() != "" {
 		t.Error("parts")
@@ -137,7 +180,7 @@ func TestDivisionCode(t *testing.T) {
 func TestDay(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"2026-11-22": "", "2024-02-29": "", "0001-01-01": "",
+		"2026-11-22": "", "2024-02-29": "", "0001-01-01": "", "9999-12-31": "",
 		"": "required", "2026-2-3": "day_form", "2026-02-30": "day_absent", "2025-02-29": "day_absent", "0000-01-01": "day_absent",
 		"2026-13-01": "day_absent", "2026-00-10": "day_absent", "20261122": "day_form", "2026/11/22": "day_form", "２026-11-2": "full_width", "2026-11-2x": "day_form",
 	} {
@@ -159,6 +202,9 @@ func TestDay(t *testing.T) {
 	}
 	if (Day{}).Chinese() != "" || !Date(10000, 1, 1).IsZero() {
 		t.Error("no day says something")
+	}
+	if d := Date(2026, 1, 366); !d.IsZero() { // 1 January of the next year: only the day differs
+		t.Errorf("the 366th of January is %s", d)
 	}
 }
 

@@ -21,8 +21,8 @@ func Date(year int, month time.Month, day int) Day {
 	if year < 1 || year > 9999 {
 		return Day{}
 	}
-	y, m, d := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Date()
-	if y != year || m != month || d != day {
+	// A date that is not there comes out as another one, in another month or on another day of it.
+	if _, m, d := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Date(); m != month || d != day {
 		return Day{}
 	}
 	return Day{int16(year), uint8(month), uint8(day)}

@@ -119,7 +119,7 @@ func (n IDNumber) Birth() Day {
 // state it; no rule and no score may read it.
 func (n IDNumber) Female() bool {
 	s := n.part(16, 17)
-	return s != "" && (s[0]-'0')%2 == 0
+	return s != "" && number(s)%2 == 0
 }
 
 // Under reports whether the person has not reached age on that day. A year of

@@ -53,6 +53,10 @@ func TestIDNumberBornToday(t *testing.T) {
 	if _, err := ParseIDNumber(first+string(idCheck(first)), today); err != nil {
 		t.Errorf("a child born today: %v", err)
 	}
+	first = "32041119000101002"
+	if _, err := ParseIDNumber(first+string(idCheck(first)), today); err != nil {
+		t.Errorf("born on the first day that a number can have: %v", err)
+	}
 }
 
 func TestIDNumberSays(t *testing.T) {
@@ -148,6 +152,12 @@ func TestPaper(t *testing.T) {
 	}
 	if _, ok := (Paper{}).IDNumber(); ok {
 		t.Error("no answer is an identity card")
+	}
+	if _, err := ParsePaper(NoPaper, "1", today); !strings.Contains(err.(Problem).Detail, "不要填写") {
+		t.Errorf("who has no paper and gives a number is told: %v", err.(Problem).Detail)
+	}
+	if _, err := ParsePaper(Passport, "=1", today); !strings.Contains(err.(Problem).Detail, Passport.Chinese()) {
+		t.Errorf("whose passport number is wrong is told: %v", err.(Problem).Detail)
 	}
 	for _, k := range PaperKinds() {
 		if k.Chinese() == "" {
