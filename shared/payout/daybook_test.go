@@ -80,3 +80,41 @@ func TestTheDayBookOfWhatWasHeardTooLate(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// A line stands in the book of the rail that carried the attempt, though people
+// have chosen another one since. What was stored before attempts had a rail went
+// over the award's.
+func TestTheDayBookOfTheRailThatPaid(t *testing.T) {
+	t.Parallel()
+	closed := drive(t, payout.New(sample(award.WxPay)), claims, packaged, cancel, answer(payout.Closed), overBank)
+	old := drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence))
+	old.Attempts[0].Rail = ""
+	for name, c := range map[string]struct {
+		p    payout.Payout
+		rail award.Rail
+	}{
+		"paid over WeChat after all": {drive(t, closed, news(payout.Succeeded)), award.WxPay},
+		"an old record":              {old, award.Bank},
+	} {
+		o, err := payout.Step(c.p, answer(payout.Succeeded)(c.p), machine, now)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		writes, err := o.Writes()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		found := 0
+		for _, w := range writes {
+			if put, is := w.(table.Put); is && put.Item.Key.PK == payout.DayBook(c.rail, calendar.Today(now)) {
+				if b, err := payout.DecodeBooked(put.Item); err != nil || b.Rail != c.rail {
+					t.Errorf("%s: %+v, %v", name, b, err)
+				}
+				found++
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s: %d lines in the book of %s", name, found, c.rail)
+		}
+	}
+}

@@ -53,7 +53,7 @@ type Said struct {
 }
 
 // Input is one thing that can happen to a payout.
-type Input interface{ input() string }
+type Input interface{ input() }
 
 // Claim: the order is about to be sent. Payee is the keyed digest of the payee in
 // the stored bytes; it is ignored when the same bytes go again. File and Line say
@@ -94,15 +94,15 @@ type Thaw struct{ First, Second event.Actor }
 // Cash: the money was handed over. Receipt is the SHA-256 of the signed receipt.
 type Cash struct{ Receipt string }
 
-func (Claim) input() string    { return "claim" }
-func (i Reply) input() string  { return "reply " + string(i.Word) }
-func (i Answer) input() string { return "answer " + string(i.Word) }
-func (i News) input() string   { return "news " + string(i.Word) }
-func (Held) input() string     { return "held" }
-func (Cancel) input() string   { return "cancel" }
-func (Retry) input() string    { return "retry" }
-func (Thaw) input() string     { return "thaw" }
-func (Cash) input() string     { return "cash" }
+func (Claim) input()  {}
+func (Reply) input()  {}
+func (Answer) input() {}
+func (News) input()   {}
+func (Held) input()   {}
+func (Cancel) input() {}
+func (Retry) input()  {}
+func (Thaw) input()   {}
+func (Cash) input()   {}
 
 // Effect is something a step implies. All but Send, Close and Alarm are written in
 // the same transaction as the step; Send and Close come after it.
@@ -362,11 +362,10 @@ func (p Payout) differs(s Said) bool {
 	return s.AmountFen != p.Award.AmountFen || s.Payee != current.Payee
 }
 
+// freeze stops a payout that has an attempt: only of one can something differ.
 func (o *Outcome) freeze() {
 	o.Payout.Was = o.Payout.State
-	if n := len(o.Payout.Attempts); n > 0 {
-		o.Payout.Attempts[n-1].Refused = "" // people look now
-	}
+	o.Payout.Attempts[len(o.Payout.Attempts)-1].Refused = "" // people look now
 	o.to(Frozen, "frozen", time.Time{}, Effect{Hold, HoldFrozen}, Effect{Alarm, AlarmFrozen})
 }
 

@@ -422,3 +422,170 @@ func TestPeopleDecideInTwos(t *testing.T) {
 		t.Errorf("cash without a receipt: %v", err)
 	}
 }
+
+// Two are two human beings: members of staff with different accounts whose
+// persons are known and differ. Each of these is missed by itself, whoever of the
+// two it is missed at.
+func TestWhoTwoPeopleAre(t *testing.T) {
+	t.Parallel()
+	failed := drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence), answer(payout.Declined))
+	for name, other := range map[string]event.Actor{
+		"a machine that has a person": {Kind: event.System, ID: "x", Person: "b1.x"},
+		"an applicant":                {Kind: event.Citizen, ID: "x", Person: "b1.x"},
+		"one account of two persons":  {Kind: event.Staff, ID: anna.ID, Person: "b1.x"},
+		"one person of two accounts":  {Kind: event.Staff, ID: "x", Person: anna.Person},
+		"a person nobody knows":       {Kind: event.Staff, ID: "x"},
+		"nobody":                      {},
+	} {
+		for _, pair := range [][2]event.Actor{{anna, other}, {other, anna}} {
+			in := payout.Retry{Payee: "b1.second", First: pair[0], Second: pair[1]}
+			if _, err := payout.Step(failed, in, anna, now); !errors.Is(err, payout.ErrTwo) {
+				t.Errorf("%s and anna, first %s: %v", name, pair[0].ID, err)
+			}
+		}
+	}
+}
+
+// Since says for how long a payout has been where it is: from when it got there,
+// not from when it was last asked about.
+func TestSinceWhenItIsWhereItIs(t *testing.T) {
+	t.Parallel()
+	p := drive(t, payout.New(sample(award.Bank)), claims)
+	if !p.Since.Equal(now) {
+		t.Errorf("claimed at %v, there since %v", now, p.Since)
+	}
+	p = drive(t, p, reply(payout.Silence))
+	got := p.Since
+	if !got.Equal(now.Add(payout.Lease)) {
+		t.Errorf("unknown since %v", got)
+	}
+	if p = drive(t, p, answer(payout.Silence), answer(payout.Silence)); p.State != payout.Unknown || !p.Since.Equal(got) {
+		t.Errorf("unknown since %v, and after it was asked twice since %v", got, p.Since)
+	}
+}
+
+// An order is overdue at an age that depends on who has the word: the provider a
+// quarter of an hour, the person a day and then the provider as long again; of what
+// is taken back it is counted from when somebody asked for it.
+func TestWhenAnOrderIsOverdue(t *testing.T) {
+	t.Parallel()
+	const patience, day = 15 * time.Minute, 24 * time.Hour
+	if payout.Unresolved != patience || payout.Confirmation != day {
+		t.Fatalf("%v, %v", payout.Unresolved, payout.Confirmation)
+	}
+	unknown := drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence))
+	waiting := drive(t, payout.New(sample(award.WxPay)), claims, packaged)
+	closing := drive(t, waiting, cancel)
+	for name, c := range map[string]struct {
+		p    payout.Payout
+		word payout.Word
+		from time.Time
+		late time.Duration
+	}{
+		"nobody knows":                   {unknown, payout.Silence, unknown.Attempts[0].At, patience},
+		"the person has the word":        {waiting, payout.Awaits, waiting.Attempts[0].At, day + patience},
+		"after the person had the word":  {waiting, payout.Processing, waiting.Attempts[0].At, day + patience},
+		"taken back, and not proven yet": {closing, payout.Processing, closing.Since, patience},
+	} {
+		for _, at := range []struct {
+			age  time.Duration
+			want int
+		}{{c.late - 1, 0}, {c.late, 1}, {c.late + 1, 1}} {
+			o, err := payout.Step(c.p, answer(c.word)(c.p), machine, c.from.Add(at.age))
+			if err != nil || len(o.Alarms()) != at.want || at.want == 1 && o.Alarms()[0] != payout.AlarmUnresolved {
+				t.Errorf("%s for %v: alarms %v, %v", name, at.age, o.Alarms(), err)
+			}
+		}
+	}
+}
+
+// While our account is short there is no hurry, and what is not the payee's fault
+// is not tried for ever.
+func TestWhileOurAccountIsShort(t *testing.T) {
+	t.Parallel()
+	p := drive(t, payout.New(sample(award.Bank)), claims)
+	at := p.Next
+	o, err := payout.Step(p, reply(payout.Short)(p), machine, at)
+	if err != nil || o.Payout.State != payout.Unknown || o.Payout.Next.Sub(at) != 15*time.Minute || o.Payout.Asked != 1 {
+		t.Errorf("asked after %v, answers %d, %v", o.Payout.Next.Sub(at), o.Payout.Asked, err)
+	}
+	p = o.Payout
+	for n := range payout.MaxRetries {
+		at = p.Next
+		if o, err = payout.Step(p, answer(payout.Short)(p), machine, at); err != nil || o.Payout.State != payout.Due || o.Payout.Next.Sub(at) != 15*time.Minute || o.Payout.Retries != n+1 {
+			t.Fatalf("retry %d: %s after %v, counted %d, %v", n+1, o.Payout.State, o.Payout.Next.Sub(at), o.Payout.Retries, err)
+		}
+		p = drive(t, o.Payout, claims, reply(payout.Silence))
+	}
+	if p = drive(t, p, answer(payout.Short)); p.State != payout.Failed || len(p.Attempts) != payout.MaxRetries+1 {
+		t.Errorf("after %d attempts: %s", len(p.Attempts), p.State)
+	}
+}
+
+// A statement with an amount and no payee, or a payee and no amount, is not the
+// one we know; one without either is only believed where it ends nothing. What is
+// no statement at all differs from nothing.
+func TestHalfAStatementIsADifference(t *testing.T) {
+	t.Parallel()
+	p := drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence))
+	for name, c := range map[string]struct {
+		word   payout.Word
+		amount money.Fen
+		payee  string
+		frozen bool
+	}{
+		"both":                          {payout.Processing, amount, "payee-digest", false},
+		"neither":                       {payout.Processing, 0, "", false},
+		"neither, and paid":             {payout.Succeeded, 0, "", true},
+		"neither, and come back":        {payout.SentBack, 0, "", true},
+		"no payee":                      {payout.Processing, amount, "", true},
+		"no amount":                     {payout.Processing, 0, "payee-digest", true},
+		"silence with another amount":   {payout.Silence, 1, "payee-digest", false},
+		"not found with another amount": {payout.NotFound, 1, "payee-digest", false},
+	} {
+		s := said(p, c.word)
+		s.AmountFen, s.Payee = c.amount, c.payee
+		o, err := payout.Step(p, payout.Answer{Said: s}, machine, p.Next)
+		if err != nil || (o.Payout.State == payout.Frozen) != c.frozen {
+			t.Errorf("%s: %s, %v", name, o.Payout.State, err)
+		}
+	}
+}
+
+// Bytes that were refused are not sent again until people have looked, and then
+// they may be.
+func TestWhatWasRefusedIsForPeople(t *testing.T) {
+	t.Parallel()
+	p := drive(t, payout.New(sample(award.WxPay)), claims, reply(payout.Refused), answer(payout.NotFound))
+	if p.State != payout.Frozen || p.Was != payout.Unknown {
+		t.Fatalf("refused and not there: %s, was %s", p.State, p.Was)
+	}
+	if p = drive(t, p, thaws, answer(payout.NotFound)); p.State != payout.Resend {
+		t.Errorf("after two people looked: %s", p.State)
+	}
+}
+
+// Of what a step implies, the order to the rail and the request to take it back
+// are what the caller carries out itself.
+func TestWhatTheCallerCarriesOut(t *testing.T) {
+	t.Parallel()
+	fresh := payout.New(sample(award.WxPay))
+	waiting := drive(t, fresh, claims, packaged)
+	closing := drive(t, waiting, cancel)
+	for name, c := range map[string]struct {
+		p             payout.Payout
+		in            func(payout.Payout) payout.Input
+		sends, closes bool
+	}{
+		"claimed":            {fresh, claims, true, false},
+		"the person is told": {drive(t, fresh, claims), packaged, false, false},
+		"asked to take back": {waiting, cancel, false, false},
+		"still with them":    {closing, answer(payout.Awaits), false, true},
+		"closed":             {closing, answer(payout.Closed), false, false},
+	} {
+		o, err := payout.Step(c.p, c.in(c.p), machine, now.Add(time.Hour))
+		if err != nil || o.Sends() != c.sends || o.Closes() != c.closes {
+			t.Errorf("%s: sends %v, closes %v, %v", name, o.Sends(), o.Closes(), err)
+		}
+	}
+}

@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,7 +94,7 @@ func (r *room) payee(reservation int) table.Item {
 func (r *room) grant(rail award.Rail) payout.Payout {
 	r.t.Helper()
 	var payee table.Item
-	if rail == award.Bank {
+	if rail.ByMachine() {
 		payee = r.payee(1)
 	}
 	r.do(payout.Grant(r.t.Context(), r, sample(rail), payee))
@@ -246,7 +248,7 @@ func TestFailureIsOneFact(t *testing.T) {
 	p := r.failed()
 	r.balances(fund.Relief, 10_000_00, 0, 0)
 	head, err := application.Get(t.Context(), r, "app1")
-	if err != nil || !head.Held() || head.Holds[0].Code != payout.HoldFailed || head.Holds[0].Owner != "clerk" {
+	if err != nil || !head.Held() || head.Holds[0].Code != payout.HoldFailed || head.Holds[0].Owner != "clerk" || head.Holds[0].Due.Sub(head.Holds[0].At) != 24*time.Hour {
 		t.Errorf("holds %+v, %v", head.Holds, err)
 	}
 	var events, notices int
@@ -351,6 +353,9 @@ func TestPayCash(t *testing.T) {
 		"the approver hands out":               {func(c *payout.CashPayment, _ *application.Application) { c.Handler = anna }, payout.ErrTwo},
 		"the approver by another account": {func(c *payout.CashPayment, _ *application.Application) {
 			c.Handler = event.Actor{Kind: event.Staff, ID: "other", Person: anna.Person}
+		}, payout.ErrTwo},
+		"the approver by account, of whom no person was kept": {func(c *payout.CashPayment, _ *application.Application) {
+			c.Handler = event.Actor{Kind: event.Staff, ID: anna.ID, Person: "b1.other"}
 		}, payout.ErrTwo},
 		"to a cousin": {func(c *payout.CashPayment, _ *application.Application) { c.Handler.Person = "b1.cousin" }, payout.ErrConcerned},
 		"seen by a cousin": {func(c *payout.CashPayment, _ *application.Application) {
@@ -460,21 +465,22 @@ func TestCommit(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(r *room, n int) error
 		want   error
+		tried  int
 	}{
-		"undisturbed": {func(*room, int) error { return nil }, nil},
+		"undisturbed": {func(*room, int) error { return nil }, nil, 1},
 		"the application moves once": {func(r *room, n int) error {
 			if n == 1 {
 				return noted(r)
 			}
 			return nil
-		}, nil},
-		"the application never rests": {func(r *room, _ int) error { return noted(r) }, payout.ErrMovedOn},
+		}, nil, 2},
+		"the application never rests": {func(r *room, _ int) error { return noted(r) }, payout.ErrMovedOn, 5},
 		"the payout moves": {func(r *room, _ int) error {
 			p := r.payout()
 			return r.commit(p, answer(payout.Silence)(p))
-		}, payout.ErrMovedOn},
-		"the store does not say": {func(*room, int) error { return table.ErrUnknown }, payout.ErrIndeterminate},
-		"the store is busy":      {func(*room, int) error { return table.ErrBusy }, table.ErrBusy},
+		}, payout.ErrMovedOn, 1}, // whoever moved it has taken care: there is nothing to try again
+		"the store does not say": {func(*room, int) error { return table.ErrUnknown }, payout.ErrIndeterminate, 1},
+		"the store is busy":      {func(*room, int) error { return table.ErrBusy }, table.ErrBusy, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -493,6 +499,9 @@ func TestCommit(t *testing.T) {
 			m := meddler{r, func(n int) error { return c.before(r, n) }, new(int)}
 			if err := payout.Commit(t.Context(), m, o); !errors.Is(err, c.want) && err != c.want {
 				t.Fatalf("got %v, want %v", err, c.want)
+			}
+			if *m.n != c.tried {
+				t.Errorf("tried %d times, want %d", *m.n, c.tried)
 			}
 			if c.want == nil && r.payout().State != payout.Failed {
 				t.Error("not stored")
@@ -685,5 +694,138 @@ func TestAPayeeThatIsNotToBeRead(t *testing.T) {
 	r.do([]table.Write{table.Replace{Item: table.Item{Key: key, Version: 2, Body: sealed}}}, err)
 	if _, err := payout.OpenPayee(t.Context(), r, r.box, p); err == nil || strings.Contains(err.Error(), canaryName) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Who approved an award stands in the fund's own books, both of them, or the
+// envelope alone where that approved it.
+func TestWhoTookTheMoney(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*award.Award)
+		want   []event.Actor
+	}{
+		"two people": {func(*award.Award) {}, []event.Actor{anna, sample(award.Bank).Proposer}},
+		"an envelope": {func(a *award.Award) { a.Proposer, a.Approver, a.Envelope = event.Actor{}, event.Actor{}, "e1" },
+			[]event.Actor{{Kind: event.System, ID: "envelope#e1"}}},
+	} {
+		r, a := newRoom(t, 10_000_00), sample(award.Bank)
+		c.change(&a)
+		r.do(payout.Grant(t.Context(), r, a, r.payee(1)))
+		entries, err := fund.Entries(t.Context(), r, a.Slice())
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		taken := slices.IndexFunc(entries, func(e fund.Entry) bool { return e.Kind == fund.Reservation })
+		if taken < 0 || !slices.Equal(entries[taken].By, c.want) {
+			t.Errorf("%s: %+v", name, entries)
+		}
+	}
+}
+
+// An account is one of one kind: a function that is called like a member of staff
+// is nobody's second account.
+func TestAFunctionIsNoColleague(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, 10_000_00)
+	a := sample(award.ReserveCash)
+	a.Proposer = event.Actor{Kind: event.System, ID: "clerk-2"}
+	_, _, err := payout.PayCash(t.Context(), r, r.head, payout.New(a), payout.CashPayment{Handler: event.Actor{Kind: event.Staff, ID: "clerk-2", Person: "b1.clerk2"},
+		Witness: bert, Receipt: strings.Repeat("a", 64), CaseFen: amount, DayFen: amount, At: now})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// What waits for a file stands in its township's list, the longest first, and is
+// owed to no machine; in a file it stands in neither; what goes by itself is owed.
+func TestWhereAPayoutIsFound(t *testing.T) {
+	t.Parallel()
+	filed := payout.New(sample(award.BankBatch))
+	for name, c := range map[string]struct {
+		p    payout.Payout
+		in   func(payout.Payout) payout.Input
+		list bool
+		owed work.Queue
+	}{
+		"a line that was rejected waits again": {drive(t, filed, files), answer(payout.Retryable), true, ""},
+		"in a file":                            {filed, files, false, ""},
+		"asked of the bank":                    {drive(t, payout.New(sample(award.Bank)), claims), reply(payout.Silence), false, work.Settle},
+		"to be sent again":                     {drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence)), answer(payout.NotFound), false, work.Pay},
+		"paid":                                 {drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence)), answer(payout.Succeeded), false, ""},
+	} {
+		o, err := payout.Step(c.p, c.in(c.p), machine, now.Add(time.Hour))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		writes, err := o.Writes()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		item := writes[0].(table.Replace).Item
+		at, queue, owed := work.Owed(item)
+		if owed != (c.owed != "") || queue != c.owed || owed && !at.Equal(o.Payout.Next) {
+			t.Errorf("%s: owed to %q at %v", name, queue, at)
+		}
+		place := table.Place{Index: table.ByWork, PK: payout.WaitingList(o.Payout.Award.Township), SK: work.Stamp(o.Payout.Since)}
+		if slices.Contains(item.Places, place) != c.list || payout.WaitingList("320402001000") != "FILEWAIT#320402001000" {
+			t.Errorf("%s: stands in %v", name, item.Places)
+		}
+	}
+}
+
+// The event of a step says what it rests on, and nothing that is not so.
+func TestWhatTheEventOfAStepSays(t *testing.T) {
+	t.Parallel()
+	always := []string{"amount_fen", "attempt", "award", "rail", "reference", "state"}
+	alone := drive(t, payout.New(sample(award.Bank)), claims, reply(payout.Silence))
+	inFile := drive(t, payout.New(sample(award.BankBatch)), files)
+	numbered := said(alone, payout.Succeeded)
+	numbered.BankReference = "B1"
+	for name, c := range map[string]struct {
+		p    payout.Payout
+		in   payout.Input
+		more []string
+	}{
+		"claimed":                 {payout.New(sample(award.Bank)), claims(alone), nil},
+		"answered":                {alone, answer(payout.Silence)(alone), []string{"evidence", "word"}},
+		"paid":                    {alone, answer(payout.Succeeded)(alone), []string{"evidence", "paid_at", "paid_fen", "word"}},
+		"paid, the bank's number": {alone, payout.Answer{Said: numbered}, []string{"bank_reference", "evidence", "paid_at", "paid_fen", "word"}},
+		"in a file":               {payout.New(sample(award.BankBatch)), files(payout.Payout{}), []string{"file", "line"}},
+		"declined in a file":      {inFile, answer(payout.Declined)(inFile), []string{"evidence", "file", "line", "word"}},
+	} {
+		o, err := payout.Step(c.p, c.in, machine, now.Add(time.Hour))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		writes, err := o.Writes()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		e, err := event.Decode(writes[1].(table.Put).Item)
+		if got := slices.Sorted(maps.Keys(e.Facts)); err != nil || !slices.Equal(got, slices.Sorted(slices.Values(append(slices.Clone(always), c.more...)))) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// A payout that is contradicted again while people still look at the first time
+// is stored, and puts no second hold.
+func TestAnOpenHoldIsEnough(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, 10_000_00)
+	r.grant(award.Bank)
+	for _, in := range []func(payout.Payout) payout.Input{claims, reply(payout.Silence), answer(payout.Succeeded), answer(payout.Declined), answer(payout.Declined)} {
+		p := r.payout()
+		if p.Next.IsZero() {
+			p.Next = now
+		}
+		if err := r.commit(p, in(p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head, err := application.Get(t.Context(), r, "app1")
+	if p := r.payout(); err != nil || p.State != payout.Paid || p.Version != 6 || len(head.Holds) != 1 || head.Holds[0].Code != payout.HoldContradicted {
+		t.Errorf("version %d, holds %+v, %v", p.Version, head.Holds, err)
 	}
 }
