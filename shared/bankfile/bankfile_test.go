@@ -60,7 +60,11 @@ func TestLayoutsShipped(t *testing.T) {
 		t.Fatal("no layouts")
 	}
 	for _, name := range Names() {
-		if l := layout(t, name); !strings.Contains(l.Source, "未经") {
+		l := layout(t, name)
+		if l.Name != name {
+			t.Errorf("the file %s calls itself %s", name, l.Name)
+		}
+		if !strings.Contains(l.Source, "未经") {
 			t.Errorf("%s claims a source that nobody confirmed: %s", name, l.Source)
 		}
 	}
@@ -183,6 +187,218 @@ func TestLinesThatCannotStandInAFile(t *testing.T) {
 		if _, err := f(); !errors.Is(err, ErrLine) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A count is written in one way only, and is a whole number that every program
+// can hold exactly, also one that knows only floating point.
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	for cell, want := range map[string]int64{"0": 0, "1": 1, "10": 10, "9007199254740992": 1 << 53} {
+		if n, err := natural(cell); err != nil || n != want {
+			t.Errorf("%s: %d, %v", cell, n, err)
+		}
+	}
+	for _, cell := range []string{"", "-0", "-1", "+1", "01", "00", "1.0", "1e3", " 1", "9007199254740993", "9223372036854775808"} {
+		if n, err := natural(cell); err == nil {
+			t.Errorf("%q is %d", cell, n)
+		}
+	}
+}
+
+// An amount is written in one way only, in fen or in yuan with two decimals.
+func TestAmounts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		right map[string]money.Fen
+		wrong []string
+	}{
+		"plain-1":    {map[string]money.Fen{"0": 0, "1": 1, "100001": 100_001}, []string{"", "1.00", "01", "-1", "1,000", "+1", "1e3"}},
+		"yikatong-1": {map[string]money.Fen{"0.00": 0, "0.01": 1, "1000.01": 100_001}, []string{"", "1", "1.0", "1.000", "01.00", "-1.00", "+1.00", "1,000.00", "1000.010", ".01", "1000.01元", "１.00"}},
+	} {
+		l := layout(t, name)
+		for cell, want := range c.right {
+			if got, err := l.fen(cell); err != nil || got != want || l.amount(want) != cell {
+				t.Errorf("%s: %s is %d, %v", name, cell, got, err)
+			}
+		}
+		for _, cell := range c.wrong {
+			if got, err := l.fen(cell); err == nil {
+				t.Errorf("%s: %q is %d", name, cell, got)
+			}
+		}
+	}
+}
+
+// A time is written in one way only, on the bank's clock.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		right string
+		wrong []string
+	}{
+		"plain-1":    {"2026-11-22T16:00:00+08:00", []string{"2026-11-22T08:00:00Z", "2026-11-22T16:00:00.5+08:00", "2026-11-22T17:00:00+09:00", "2026-11-22"}},
+		"yikatong-1": {"20261122160000", []string{"20261122160000.5", "20260230000000", "20261122240000", "2026-11-22"}},
+	} {
+		l := layout(t, name)
+		var v value
+		if err := l.take(&v, colTime, c.right); err != nil || !v.head.Time.Equal(at) {
+			t.Errorf("%s: %s is %v, %v", name, c.right, v.head.Time, err)
+		}
+		for _, cell := range c.wrong {
+			if err := l.take(&value{}, colTime, cell); err == nil {
+				t.Errorf("%s: %s is a time", name, cell)
+			}
+		}
+	}
+}
+
+// TestFilesOnPaper is a file each way as a bank sees it: the time on its clock,
+// each line and each sum once.
+func TestFilesOnPaper(t *testing.T) {
+	t.Parallel()
+	l := layout(t, "plain-1")
+	h, two := Head{File: "f1", Agreement: "A-1", Time: at}, []Line{
+		{Seq: 1, Reference: "r1", Name: civil.StoredName("王试"), Account: civil.StoredAccount("62170001"), AmountFen: 100},
+		{Seq: 2, Reference: "r2", Name: civil.StoredName("李试"), Account: civil.StoredAccount("62170002"), AmountFen: 20}}
+	raw, err := l.Encode(h, two)
+	want := "f1,A-1,2026-11-22T16:00:00+08:00\n1,62170001,王试,100,r1\n2,62170002,李试,20,r2\n"
+	if want += "TOTAL,120,2," + sha([]byte(want)) + "\n"; err != nil || string(raw) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, raw, want)
+	}
+	h.Edition = 1
+	raw, err = l.EncodeReturn(h, []Verdict{{Line: two[0], Status: Paid, At: at, BankReference: "B1"}, {Line: two[1]}}) // of one nobody knows
+	want = "f1,A-1,1,2026-11-22T16:00:00+08:00\nr1,1,paid,,100,62170001,王试,B1,2026-11-22T16:00:00+08:00\nr2,2,Z9,,20,62170002,李试,,\n"
+	if want += "TOTAL,120,2,100,1,0,0,0,0," + sha([]byte(want)) + "\n"; err != nil || string(raw) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, raw, want)
+	}
+	if r, err := l.ParseReturn(raw); err != nil || r.Lines[0].Status != Paid || r.Lines[1].Status != Unclear {
+		t.Errorf("%+v, %v", r.Lines, err)
+	}
+}
+
+// Whoever must look at a refused file is told which line it is.
+func TestErrorsNameTheLine(t *testing.T) {
+	t.Parallel()
+	l := layout(t, "plain-1")
+	unread, unwritten := lines(2), lines(2)
+	unread[1].AmountFen, unwritten[1].Name = 0, civil.StoredName("王,试")
+	twice := verdicts(2)
+	twice[1].Line = twice[0].Line
+	jump := returned(t, l, verdicts(2)) // whose second line has no number
+	jump = retell(l, jump, true, func(rows []string) []string {
+		rows[2] = strings.Replace(rows[2], ",2,", ",0,", 1)
+		return rows
+	})
+	s := newSums()
+	rows := []value{{line: Verdict{Line: line(1)}}, {line: Verdict{Line: line(3)}}}
+	for _, r := range rows {
+		if err := s.add("", r.line.AmountFen); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gap, err := l.write(l.order, head(), s, slices.Values(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func() error{
+		"line 2 is numbered 3":       func() error { _, err := l.Encode(head(), []Line{line(1), line(3)}); return err },
+		"line 2: bankfile: not a":    func() error { _, err := l.Encode(head(), unread); return err },
+		"line 2: name holds":         func() error { _, err := l.Encode(head(), unwritten); return err },
+		"line 2 has another number":  func() error { _, _, err := l.Parse(gap); return err },
+		"line 2 is about a payment":  func() error { _, err := l.ParseReturn(returned(t, l, twice)); return err },
+		"line 2: seq: not as the la": func() error { _, err := l.ParseReturn(jump); return err },
+	} {
+		if err := do(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What cannot be seen is refused at both ends of each range of it, and what
+// stands next to it is not.
+func TestWhatCanBeSeen(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"王\x1f试": false, "王 试": true, "王~试": true, "王\x7f试": false, "王\u0080试": false, "王\u009f试": false, "王\u00a0试": true,
+		"王\u00ac试": true, "王\u00ad试": false, "王\u00ae试": true, "王ÿ试": true, "王Ā试": true, "王\ufffd试": false, "王\u2028试": false, "王\u2029试": false,
+		"王\u200b试": false, "王\ufeff试": false, "\u00a0王试": false, "王试 ": false, "王\xff": false,
+		strings.Repeat("试", longestColumn): true, strings.Repeat("试", longestColumn+1): false,
+	} {
+		if plain(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}
+
+// GB 18030 has codes that nobody gave a meaning. A file that has one would not be
+// written the same again, and is not read at all.
+func TestCodesWithoutACharacter(t *testing.T) {
+	t.Parallel()
+	l := layout(t, "yikatong-1")
+	if text, err := l.decode([]byte("\x84\x31\xa5\x30")); err == nil {
+		t.Errorf("%q", text)
+	}
+	plain := layout(t, "plain-1")
+	if text, err := plain.decode(make([]byte, MaxBytes)); err != nil || len(text) != MaxBytes {
+		t.Errorf("a file of just the size that it may have: %v", err)
+	}
+	if _, err := plain.decode(make([]byte, MaxBytes+1)); err == nil {
+		t.Error("a file that is too large")
+	}
+}
+
+// A return may speak of nobody yet; an order of nobody is none.
+func TestFilesWithoutLines(t *testing.T) {
+	t.Parallel()
+	for _, name := range Names() {
+		l := layout(t, name)
+		if r, err := l.ParseReturn(returned(t, l, nil)); err != nil || len(r.Lines) != 0 || r.Edition != 1 {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		raw, err := l.write(l.order, head(), newSums(), func(func(value) bool) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.Parse(raw); !errors.Is(err, ErrFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What an order says is held to what it says elsewhere, as a return's is.
+func TestOrdersThatAreRefused(t *testing.T) {
+	t.Parallel()
+	l := layout(t, "yikatong-1")
+	write := func(seqs ...int) []byte {
+		s, rows := newSums(), []value{}
+		for _, n := range seqs {
+			x := line(n)
+			if err := s.add("", x.AmountFen); err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, value{line: Verdict{Line: x}})
+		}
+		raw, err := l.write(l.order, head(), s, slices.Values(rows))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	if _, got, err := l.Parse(write(1, 2, 3)); err != nil || len(got) != 3 {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string][]byte{"a gap": write(1, 3), "from two": write(2, 3), "the other way": write(2, 1), "twice": write(1, 1)} {
+		if _, _, err := l.Parse(raw); !errors.Is(err, ErrFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	seqs := make([]int, MaxLines+1)
+	for i := range seqs {
+		seqs[i] = min(i+1, MaxLines) // each line may stand there, and there is one too many
+	}
+	if _, _, err := l.Parse(write(seqs...)); !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), "too few or too many") {
+		t.Errorf("a line too many: %v", err)
 	}
 }
 
@@ -319,6 +535,13 @@ func TestReturnsThatAreRefused(t *testing.T) {
 		"number zero":             cell(1, 1, "0"),
 		"number beyond all":       cell(1, 1, "50001"),
 		"bank number with spaces": cell(1, 9, "a b"),
+		"bank number too long":    cell(1, 9, strings.Repeat("1", 41)),
+		"word with a space":       cell(1, 6, "S S"),
+		"no word":                 cell(1, 6, ""),
+		"code with a space":       cell(1, 7, "00 00"),
+		"reference that is none":  cell(1, 2, "A"),
+		"no reference":            cell(1, 2, ""),
+		"a column too long":       cell(1, 3, strings.Repeat("试", longestColumn+1)),
 		"duplicate number":        cell(2, 1, "1"),
 		"duplicate reference": func(l *Layout, rows []string) []string {
 			a, b := strings.Split(rows[1], l.separator), strings.Split(rows[2], l.separator)
@@ -420,6 +643,17 @@ func TestLayoutsThatAreRefused(t *testing.T) {
 		"nothing means paid":       {`"S": "paid"`, `"S": "processing"`},
 		"code":                     {`"2001": "NAME_MISMATCH"`, `"2001": "SORRY"`},
 		"code that is none":        {`"2001"`, `"20 01"`},
+		"no separator":             {`"separator": "|"`, `"separator": ""`},
+		"separator that is a word": {`"separator": "|"`, `"separator": "x"`},
+		"tag of 17":                {`"tag:T"`, `"tag:T1234567890123456"`},
+		"tag twice":                {`"tag:T", "count"`, `"tag:T", "tag:T", "count"`},
+		"failed sum in an order":   {`"tag:T", "count", "total", "digest"]`, `"tag:T", "count", "total", "failed_total", "digest"]`},
+		"total of nothing":         {`"returned_total", "digest"`, `"returned_total", "other_total", "digest"`},
+		"count of nothing":         {`"returned_total", "digest"`, `"returned_total", "other_count", "digest"`},
+		"return lacks a sum":       {`"returned_count", "returned_total", "digest"`, `"returned_count", "digest"`},
+		"return lacks the edition": {`"edition", "time"`, `"time"`},
+		"columns of another type":  {`["tag:T", "count", "total", "digest"]`, `"count"`},
+		"date with the separator":  {`20060102150405`, `20060102|150405`},
 	} {
 		bad := strings.Replace(string(good), swap[0], swap[1], 1)
 		if bad == string(good) {
@@ -431,6 +665,11 @@ func TestLayoutsThatAreRefused(t *testing.T) {
 	}
 	if _, err := ParseLayout([]byte(`{"name":"x"`)); !errors.Is(err, ErrLayout) {
 		t.Error(err)
+	}
+	for _, part := range []string{"order.header", "order.line", "order.trailer"} {
+		if _, err := ParseLayout([]byte(`{"order":{"header":1,"line":1,"trailer":1}}`)); !strings.Contains(err.Error(), part+" must list columns") {
+			t.Errorf("%s is not named: %v", part, err)
+		}
 	}
 	// Everything that is wrong is named at once.
 	if _, err := ParseLayout([]byte(`{"name":"!","encoding":"x"}`)); strings.Count(err.Error(), "\n") < 10 {

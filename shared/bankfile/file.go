@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,16 +87,13 @@ type sums struct {
 func newSums() sums { return sums{map[Status]int64{}, map[Status]money.Fen{}} }
 
 func (s sums) add(of Status, fen money.Fen) error {
-	for _, k := range []Status{"", of} {
+	for _, k := range slices.Compact([]Status{"", of}) { // once when it is of none
 		total, err := s.fen[k].Add(fen)
 		if err != nil {
 			return err
 		}
 		s.count[k]++
 		s.fen[k] = total
-		if of == "" {
-			break
-		}
 	}
 	return nil
 }
@@ -335,7 +333,7 @@ func (l *Layout) Parse(raw []byte) (Head, []Line, error) {
 		}
 		lines = append(lines, v.line.Line)
 	}
-	if head.Edition != 0 || len(lines) == 0 {
+	if len(lines) == 0 {
 		return Head{}, nil, fmt.Errorf("%w: it has no lines", ErrFile)
 	}
 	return head, lines, nil
@@ -390,13 +388,13 @@ func (l *Layout) read(f form, raw []byte) (Head, []value, error) {
 		return bad("header", errors.New("no id or no time"))
 	}
 	s := newSums()
-	lines := make([]value, 0, len(rows)-2)
+	lines := make([]value, 0, len(rows))
 	for i, row := range rows[1 : len(rows)-1] {
 		v, err := l.cut(f.line, row)
-		if err != nil {
-			return bad("line "+strconv.Itoa(i+1), err)
+		if err == nil {
+			err = s.add(v.line.Status, v.line.AmountFen)
 		}
-		if err := s.add(v.line.Status, v.line.AmountFen); err != nil {
+		if err != nil {
 			return bad("line "+strconv.Itoa(i+1), err)
 		}
 		lines = append(lines, v)
@@ -529,7 +527,7 @@ func (l *Layout) take(v *value, c, cell string) error {
 		}
 	case colSeq:
 		var n int64
-		if n, err = natural(cell); err == nil && n < 1 {
+		if n, err = natural(cell); n < 1 {
 			err = errCell
 		}
 		v.line.Seq = int(n)

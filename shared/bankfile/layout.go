@@ -153,11 +153,7 @@ func Shipped(name string) (*Layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: none is called %q", ErrLayout, name)
 	}
-	l, err := ParseLayout(raw)
-	if err == nil && l.Name != name {
-		return nil, fmt.Errorf("%w: the file %s calls itself %q", ErrLayout, name, l.Name)
-	}
-	return l, err
+	return ParseLayout(raw)
 }
 
 // Names lists the layouts that are shipped.
@@ -278,7 +274,7 @@ func (l *Layout) form(part string, raw json.RawMessage, bad func(string, ...any)
 	var f form
 	for name, columns := range map[string]*[]string{"header": &f.header, "line": &f.line, "trailer": &f.trailer} {
 		where := part + "." + name
-		if outside.Take(o, name, columns) != nil || len(*columns) == 0 {
+		if outside.Take(o, name, columns) != nil {
 			bad("%s must list columns", where)
 			continue
 		}
