@@ -327,7 +327,7 @@ func (b Batch) freeze(at time.Time) Batch { return b.to(Frozen, at, at.Add(15*ti
 func (b Batch) Asks() bool {
 	switch b.State {
 	case Sending, Unknown, Submitted, Settled, Rejected, Frozen:
-		return b.Digest != "" && !b.Next.IsZero()
+		return !b.Next.IsZero()
 	}
 	return false
 }

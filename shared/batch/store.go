@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -239,25 +240,18 @@ func pages(ctx context.Context, t table.Store, b Batch, from, to int, each func(
 	}
 	var all [][]Line
 	q := table.Query{PK: Partition(b.ID), From: pageKey(b.ID, from).SK, To: pageKey(b.ID, to).SK, Limit: 100}
-	for {
-		got, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range got.Items {
-			var p pageBody
-			if err := json.Unmarshal(item.Body, &p); err != nil {
-				return nil, ErrDamaged
-			}
-			if err := each(item.Key, p); err != nil {
-				return nil, err
-			}
-			all = append(all, p.Lines)
+		var p pageBody
+		if err := json.Unmarshal(item.Body, &p); err != nil {
+			return nil, ErrDamaged
 		}
-		if got.Next == "" {
-			break
+		if err := each(item.Key, p); err != nil {
+			return nil, err
 		}
-		q.After = got.Next
+		all = append(all, p.Lines)
 	}
 	if len(all) != to-from+1 {
 		return nil, ErrDamaged
@@ -289,9 +283,7 @@ func partKey(id, name string, n int) table.Key {
 // always means the same bytes.
 func keep(ctx context.Context, t table.Store, box *seal.Box, id, name string, raw []byte) (int, error) {
 	n := 0
-	for rest := raw; len(rest) > 0; {
-		part := rest[:min(len(rest), partBytes)]
-		rest = rest[len(part):]
+	for part := range slices.Chunk(raw, partBytes) {
 		n++
 		key := partKey(id, name, n)
 		sealed, err := box.Seal(ctx, sealedAt(key, "part"), part)
@@ -299,7 +291,7 @@ func keep(ctx context.Context, t table.Store, box *seal.Box, id, name string, ra
 			return 0, err
 		}
 		err = t.Transact(ctx, table.Put{Item: table.Item{Key: key, Version: 1, Body: sealed}})
-		if f, failed := table.FailedOn(err, key); failed && f.Reason == table.Exists {
+		if _, there := table.FailedOn(err, key); there {
 			continue
 		}
 		if err != nil {
