@@ -292,7 +292,10 @@ func (r Recovery) Decide(amount, penalty money.Fen, due time.Time, by event.Acto
 	d := Decision{Hand: Hand{by, at}, AmountFen: amount, PenaltyFen: penalty, Article: r.Reason.Article(r.Act), Due: due}
 	if penalty != 0 {
 		frame, err := PenaltyOf(r.Act)
-		if err != nil || r.Reason != Fraud || amount == 0 || !frame.Allows(amount, penalty) {
+		if err != nil {
+			return r, ErrPenalty
+		}
+		if r.Reason != Fraud || !frame.Allows(amount, penalty) {
 			return r, ErrPenalty
 		}
 		d.Penalty = frame.Name
@@ -352,10 +355,7 @@ func (r Recovery) Repay(fen money.Fen, reference, evidence string, by event.Acto
 	case slices.ContainsFunc(r.Back, func(b Repayment) bool { return b.Reference == reference }):
 		return r, ErrBooked
 	}
-	var err error
-	if r.BackFen, err = r.BackFen.Add(fen); err != nil {
-		return r, ErrAmount
-	}
+	r.BackFen += fen
 	r.Back = append(slices.Clone(r.Back), Repayment{Hand{by, at}, reference, fen, evidence})
 	if r.Left() == 0 {
 		r.Waiver = nil
@@ -412,7 +412,10 @@ func (r Recovery) Due() (due time.Time, ok bool) {
 	case Waiving:
 		return r.Waiver.At.Add(waiveTerm), true
 	case Decided:
-		back := r.BackFen
+		back := -r.Left() // since the instalments were agreed, which came to what was left
+		for _, i := range r.Plan {
+			back += i.Fen
+		}
 		for _, i := range r.Plan {
 			if back < i.Fen {
 				return i.Due, true

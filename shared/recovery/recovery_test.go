@@ -3,6 +3,8 @@ package recovery_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -488,6 +490,314 @@ func TestASecondCaseAfterTheFirstFell(t *testing.T) {
 		}
 		if _, err := recovery.List(t.Context(), room.Store, "app1"); err == nil {
 			t.Error("a damaged case is read")
+		}
+	}
+}
+
+// Of a person who acts, account and person are known; of two who differ, neither
+// is the other's. Each is missed by itself.
+func TestWhoActsIsKnown(t *testing.T) {
+	t.Parallel()
+	later := at.Add(time.Hour)
+	r, w := heard(t, recovery.Duplicate), decided(t, 1000)
+	w, err := w.AskWaiver(chief, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		by   event.Actor
+		want error
+	}{
+		"a machine with a person": {event.Actor{Kind: event.System, ID: "x", Person: "b1.x"}, recovery.ErrMachine},
+		"an applicant":            {event.Actor{Kind: event.Citizen, ID: "x", Person: "b1.x"}, recovery.ErrMachine},
+		"no account":              {event.Actor{Kind: event.Staff, Person: "b1.x"}, recovery.ErrMachine},
+		"no person":               {event.Actor{Kind: event.Staff, ID: "x"}, recovery.ErrMachine},
+		"another":                 {other, nil},
+	} {
+		if _, err := r.Decide(1, 0, later, c.by, at); !errors.Is(err, c.want) {
+			t.Errorf("%s decides: %v", name, err)
+		}
+		if _, err := w.Waive(c.by, at); !errors.Is(err, c.want) {
+			t.Errorf("%s waives: %v", name, err)
+		}
+		if _, err := w.Revoke(c.by, at); !errors.Is(err, c.want) {
+			t.Errorf("%s revokes: %v", name, err)
+		}
+	}
+	for name, by := range map[string]event.Actor{"that account of another person": {Kind: event.Staff, ID: chief.ID, Person: "b1.x"},
+		"that person by another account": {Kind: event.Staff, ID: "x", Person: chief.Person}} {
+		if _, err := w.Waive(by, at); !errors.Is(err, recovery.ErrPerson) {
+			t.Errorf("%s waives: %v", name, err)
+		}
+	}
+	if hands := r.Deciders(); len(hands) != 2 || len(w.Deciders()) != 3 || w.Deciders()[2] != chief {
+		t.Errorf("before a decision %v, after it %v", hands, w.Deciders())
+	}
+}
+
+// Only a case about the same award and the same reservation has brought anything
+// of this money back.
+func TestWhatOtherCasesBroughtBackIsOtherMoney(t *testing.T) {
+	t.Parallel()
+	_, p := paidOut(t)
+	for name, c := range map[string]struct {
+		award  string
+		number int
+		left   money.Fen
+	}{
+		"the same": {"01", 1, paid - 1}, "another award": {"02", 1, paid}, "paid again": {"01", 2, paid}, "neither": {"02", 2, paid},
+	} {
+		earlier := []recovery.Recovery{{Award: c.award, Claim: recovery.Claim{Number: c.number}, BackFen: 1}}
+		r, err := recovery.New(draft(recovery.Duplicate), application.Application{ID: "app1"}, p, earlier, clerk, at)
+		if err != nil || r.PaidFen != c.left {
+			t.Errorf("%s: %d left, %v", name, r.PaidFen, err)
+		}
+	}
+}
+
+// As many papers as a case may have, and not one more.
+func TestPapersOfACase(t *testing.T) {
+	t.Parallel()
+	r := opened(t, recovery.Duplicate)
+	for n, want := range map[int]error{1: nil, 20: nil, 21: recovery.ErrUnheard} {
+		if _, err := r.Hear(recovery.Stated, slices.Repeat([]string{paper}, n), clerk, at); !errors.Is(err, want) {
+			t.Errorf("%d papers: %v", n, err)
+		}
+	}
+	if _, err := r.Hear(recovery.Stated, []string{paper, "x"}, clerk, at); !errors.Is(err, recovery.ErrUnheard) {
+		t.Errorf("a paper that is none: %v", err)
+	}
+}
+
+// A case says until when somebody must do something, at each stage; what is late
+// stands first in a work list.
+func TestUntilWhenSomebodyMustAct(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	later := at.Add(3 * day)
+	open := opened(t, recovery.Duplicate)
+	said, err := open.Hear(recovery.Stated, []string{paper}, clerk, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owed := decided(t, 1000)
+	asked, err := owed.AskWaiver(chief, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paidBack, err := owed.Repay(1000, "TK-0001", paper, clerk, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		r    recovery.Recovery
+		want time.Time // zero: nobody
+	}{
+		"to be heard":        {open, at.Add(10 * day)},
+		"to be decided":      {said, later.Add(15 * day)},
+		"to be given back":   {owed, at.Add(240 * time.Hour)},
+		"to be let go of":    {asked, later.Add(5 * day)},
+		"given back":         {paidBack, time.Time{}},
+		"of no stage at all": {recovery.Recovery{}, time.Time{}},
+	} {
+		if due, ok := c.r.Due(); ok == c.want.IsZero() || !due.Equal(c.want) {
+			t.Errorf("%s: %v %v, want %v", name, due, ok, c.want)
+		}
+		if c.r.State.Open() == c.want.IsZero() {
+			t.Errorf("%s: open %v", name, c.r.State.Open())
+		}
+	}
+	if !said.Since.Equal(later) || !owed.Since.Equal(at) || said.Version != 2 {
+		t.Errorf("heard since %v, decided since %v", said.Since, owed.Since)
+	}
+}
+
+// What was given back before instalments were agreed pays none of them: they came
+// to what was left then.
+func TestInstalmentsAreOwedInTheirOrder(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return at.AddDate(0, 0, n) }
+	r, err := decided(t, 1000).Repay(400, "TK-0000", paper, clerk, at)
+	if err == nil {
+		r, err = r.Agree([]recovery.Instalment{{Due: day(1), Fen: 300}, {Due: day(30), Fen: 300}}, clerk, at.Add(time.Hour))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Since.Equal(at) {
+		t.Errorf("an agreement is no new stage: %v", r.Since)
+	}
+	for n, c := range []struct {
+		fen  money.Fen
+		next time.Time
+	}{{0, day(1)}, {299, day(1)}, {1, day(30)}, {299, day(30)}} {
+		if c.fen > 0 {
+			if r, err = r.Repay(c.fen, fmt.Sprintf("TK-100%d", n), paper, clerk, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if due, ok := r.Due(); !ok || !due.Equal(c.next) {
+			t.Errorf("with %d left, %v is next, not %v", r.Left(), due, c.next)
+		}
+	}
+	if r, err = r.Repay(1, "TK-2000", paper, clerk, at); err != nil || r.State != recovery.Repaid || r.Left() != 0 {
+		t.Errorf("the last fen: %s, %v", r.State, err)
+	}
+}
+
+// A record has bounds, and both of them are reached.
+func TestAsManyPartsAsACaseMayHave(t *testing.T) {
+	t.Parallel()
+	r := decided(t, 1000)
+	plan := make([]recovery.Instalment, 60)
+	for i := range plan {
+		plan[i] = recovery.Instalment{Due: at.AddDate(0, i+1, 0), Fen: 1}
+	}
+	plan[59].Fen = 1000 - 59
+	if got, err := r.Agree(plan, clerk, at); err != nil || len(got.Plan) != 60 {
+		t.Errorf("%v", err)
+	}
+	if _, err := r.Agree([]recovery.Instalment{{Due: at.Add(1), Fen: 1000}, {Due: at.Add(2), Fen: 0}}, clerk, at); !errors.Is(err, recovery.ErrPlan) {
+		t.Errorf("an instalment of nothing: %v", err)
+	}
+	if _, err := r.Agree([]recovery.Instalment{{Due: at.Add(1), Fen: 500}, {Due: at.Add(1), Fen: 500}}, clerk, at); !errors.Is(err, recovery.ErrPlan) {
+		t.Errorf("two on one day: %v", err)
+	}
+	var err error
+	for i := range 120 {
+		if r, err = r.Repay(1, fmt.Sprintf("TK-%04d", i), paper, clerk, at); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, err := r.Repay(1, "TK-9999", paper, clerk, at); !errors.Is(err, recovery.ErrAmount) {
+		t.Errorf("a credit too many: %v", err)
+	}
+	whole := decided(t, 1000)
+	if _, err := whole.Repay(1001, "TK-0001", paper, clerk, at); !errors.Is(err, recovery.ErrAmount) {
+		t.Errorf("a fen more than is owed: %v", err)
+	}
+	if _, err := whole.Repay(0, "TK-0001", paper, clerk, at); !errors.Is(err, recovery.ErrAmount) {
+		t.Errorf("nothing: %v", err)
+	}
+	part, err := whole.Repay(400, "TK-0001", paper, clerk, at)
+	if err == nil {
+		_, err = part.Repay(100, "TK-0001", paper, clerk, at)
+	}
+	if !errors.Is(err, recovery.ErrBooked) {
+		t.Errorf("one credit twice: %v", err)
+	}
+}
+
+// Money that comes while people think about letting go of the rest is taken; the
+// last of it ends the question too.
+func TestMoneyThatComesWhileItIsBeingWaived(t *testing.T) {
+	t.Parallel()
+	w, err := decided(t, 1000).AskWaiver(chief, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := w.Repay(999, "TK-0001", paper, clerk, at)
+	if err != nil || part.State != recovery.Waiving || part.Waiver == nil || part.Left() != 1 {
+		t.Errorf("%s, %v", part.State, err)
+	}
+	all, err := part.Repay(1, "TK-0002", paper, clerk, at)
+	if err != nil || all.State != recovery.Repaid || all.Waiver != nil {
+		t.Errorf("%s, %v", all.State, err)
+	}
+}
+
+// There is nothing to take back where nothing was decided to be given back.
+func TestWhatCannotBeRevoked(t *testing.T) {
+	t.Parallel()
+	dismissed, err := heard(t, recovery.Duplicate).Decide(0, 0, time.Time{}, chief, at)
+	if err != nil || dismissed.State != recovery.Dismissed || dismissed.Left() != 0 {
+		t.Fatal(dismissed.State, err)
+	}
+	if _, err := dismissed.Revoke(other, at); !errors.Is(err, recovery.ErrState) {
+		t.Errorf("a dismissed case: %v", err)
+	}
+	repaid, err := decided(t, 1000).Repay(1000, "TK-0001", paper, clerk, at)
+	if err == nil {
+		repaid, err = repaid.Revoke(other, at)
+	}
+	if err != nil || repaid.State != recovery.Revoked || repaid.Revoked.By != other {
+		t.Errorf("a decision that was carried out: %s, %v", repaid.State, err)
+	}
+	if left := opened(t, recovery.Duplicate).Left(); left != 0 {
+		t.Errorf("%d is owed before anybody decided", left)
+	}
+}
+
+// The law of a penalty is that of the day of the act, from its first day on; the
+// event of a case says what was decided once it was.
+func TestTheLawOfTheDay(t *testing.T) {
+	t.Parallel()
+	for act, want := range map[civil.Day]string{
+		civil.Date(2014, time.April, 30): "", civil.Date(2014, time.May, 1): "R649", civil.Date(2026, time.June, 30): "R649", civil.Date(2026, time.July, 1): "LAW2026",
+	} {
+		if p, err := recovery.PenaltyOf(act); p.Name != want || errors.Is(err, recovery.ErrPenalty) != (want == "") {
+			t.Errorf("%s: %q, %v", act, p.Name, err)
+		}
+	}
+	if p := (recovery.Penalty{MinPercent: 100, MaxPercent: 100}); !p.Allows(5, 5) || p.Allows(5, 4) || p.Allows(5, 6) || !p.Allows(5, 0) || (recovery.Penalty{}).Allows(5, -1) {
+		t.Error("a frame of one number allows just that")
+	}
+	for reason, want := range map[recovery.Reason]string{recovery.Fraud: "《社会救助法》第七十三条", recovery.Duplicate: "《社会救助法》第七十四条"} {
+		if got := reason.Article(summer); got != want {
+			t.Errorf("%s stands on %s", reason, got)
+		}
+	}
+	if got := recovery.Fraud.Article(civil.Date(2010, time.June, 30)); got != "《社会救助法》第七十四条" {
+		t.Errorf("fraud before any law that names it stands on %s", got)
+	}
+	r := opened(t, recovery.Duplicate)
+	if _, told := r.Event("opened", clerk, at).Facts["amount_fen"]; told {
+		t.Error("the event tells an amount that nobody decided")
+	}
+	r = decided(t, 1000)
+	if f := r.Event("decided", chief, at).Facts; f.Fen("amount_fen") != 1000 || f.Fen("left_fen") != 1000 || f.Text("article") == "" {
+		t.Errorf("%v", f)
+	}
+}
+
+// What comes back is for the reservation that was paid, and for no other.
+func TestMoneyComesBackToWhereItCameFrom(t *testing.T) {
+	t.Parallel()
+	_, p := paidOut(t)
+	r, err := decided(t, 1000).Repay(1000, "TK-0001", paper, clerk, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Book(p, r.Event("repaid", clerk, at)); err != nil {
+		t.Error(err)
+	}
+	p.Reservation++
+	if _, err := r.Book(p, r.Event("repaid", clerk, at)); !errors.Is(err, recovery.ErrPaid) {
+		t.Errorf("it was paid anew: %v", err)
+	}
+	foreign := &table.ConditionError{Failures: []table.Failure{{Key: table.Key{PK: "CREDIT#other", SK: "REPAYMENT"}, Reason: table.Exists}}}
+	if err := r.Refusal(foreign); err != nil {
+		t.Errorf("another credit: %v", err)
+	}
+}
+
+// A case that fell may be followed by another, and that by a third; one that
+// stands may not.
+func TestOneCaseAtATime(t *testing.T) {
+	t.Parallel()
+	room, p := paidOut(t)
+	for n, state := range []recovery.State{recovery.Dismissed, recovery.Revoked, recovery.Waived, recovery.Decided} {
+		r := decided(t, 1000)
+		r.ID, r.Version, r.State = fmt.Sprintf("r%d", n), 1, state
+		begin, err := r.Begin(t.Context(), room.Store, p, r.Event("opened", clerk, at))
+		if n == 3 { // after the one that was waived
+			if !errors.Is(err, recovery.ErrOpen) {
+				t.Errorf("a case after one that stands: %v", err)
+			}
+			continue
+		}
+		if err := commit(t, room.Store, begin, err); err != nil {
+			t.Errorf("case %d: %v", n+1, err)
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (r Recovery) Book(p payout.Payout, e event.Event) ([]table.Write, error) {
 // starting again cannot mend it; nil means start again.
 func (r Recovery) Refusal(failed *table.ConditionError) error {
 	if len(r.Back) > 0 {
-		if f, is := failed.On(creditKey(r.Back[len(r.Back)-1].Reference)); is && f.Reason == table.Exists {
+		if _, is := failed.On(creditKey(r.Back[len(r.Back)-1].Reference)); is {
 			return ErrBooked
 		}
 	}
