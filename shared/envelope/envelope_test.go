@@ -641,3 +641,62 @@ func TestTheCountyIsAskedForADay(t *testing.T) {
 		t.Errorf("the task stands at %+v, not at %s", item.Places, want)
 	}
 }
+
+// The last release may take what is left to the last fen, and not one more.
+func TestTheLastFenOfAnEnvelope(t *testing.T) {
+	t.Parallel()
+	for left, want := range map[money.Fen]bool{1100_00: true, 1099_99: false} {
+		o := open(t)
+		e := o.envelope()
+		e.LeftFen, e.Version = left, e.Version+1
+		o.write(e, "lowered")
+		if got := o.release(o.verified()); got != want || want && o.envelope().LeftFen != 0 {
+			t.Errorf("of %v: released %v, %v left", left, got, o.envelope().LeftFen)
+		}
+	}
+}
+
+// An envelope that is only asked for, or closed, or stopped, does not stand in the
+// way of another of the township.
+func TestOneEnvelopeDoesNotHideAnother(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	for id, kind := range map[string]envelope.State{"a-asked": envelope.Asked, "b-closed": envelope.Closed} { // both before e1
+		e := envelope.New(envelope.Envelope{ID: id, Township: firstaidtest.Township, County: firstaidtest.County, Class: policy.Dibao,
+			PersonFen: 1100_00, TotalFen: 3300_00, Until: o.Now().AddDate(0, 0, 3)}, o.staff("320400-approver-1").Actor(), o.Now())
+		o.write(e, "asked")
+		if kind == envelope.Asked {
+			continue
+		}
+		e, err := e.Approve(o.staff("320400-county-1").Actor(), o.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.write(e, "approved")
+		if e, err = e.Close(e.Asked); err != nil {
+			t.Fatal(err)
+		}
+		o.write(e, "closed")
+	}
+	if !o.release(o.verified()) || o.envelope().LeftFen != 2200_00 {
+		t.Errorf("not released; %v left", o.envelope().LeftFen)
+	}
+}
+
+// Where no envelope runs nobody's particulars are opened to find that out.
+func TestNothingIsOpenedForNothing(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	e, err := o.envelope().Close(o.staff("320400-county-1").Actor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.write(e, "closed")
+	id := o.verified()
+	f := &failing{Store: o.Store}
+	first := o.Office.Office
+	first.Table = f
+	if ok, err := envelope.Release(t.Context(), first, o.Calendar, id, o.Now()); ok || err != nil || f.calls != 2 { // the case, the envelopes
+		t.Errorf("released %v after %d looks, %v", ok, f.calls, err)
+	}
+}
