@@ -130,7 +130,7 @@ func Record(ctx context.Context, t table.Store, l Look) error {
 		return err
 	}
 	err = t.Transact(ctx, w)
-	if failed, ok := table.FailedOn(err, w.Target()); ok && failed.Reason == table.Exists && !l.Whole {
+	if _, there := table.FailedOn(err, w.Target()); there && !l.Whole {
 		return nil
 	}
 	if err != nil {

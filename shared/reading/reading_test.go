@@ -191,7 +191,7 @@ func TestListedByPages(t *testing.T) {
 	if s := got[0]; s.Office != "天宁街道经办人员" || s.Purpose != reading.Handle || s.Whole || len(s.Fields) != 2 || s.Role != "clerk" {
 		t.Errorf("%+v", s)
 	}
-	for _, bad := range []string{"x", "2026", "../../etc", "2026-11-22T12:00:00.000Z!", "2026-11-22T12:00:00.000Z!zz", strings.Repeat("9", 500)} {
+	for _, bad := range []string{"x", "2026", "../../etc", "2026-11-22T12:00:00.000Z!", "2026-11-22T12:00:00.000Z!zz", "2026!" + ident.Derive("x"), strings.Repeat("9", 500)} {
 		if _, _, err := reading.List(t.Context(), store, "c1", bad, 5); !errors.Is(err, reading.ErrPage) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -306,7 +306,7 @@ func TestTimesOfAReveal(t *testing.T) {
 	if _, err := shut.Judge(reading.Justified, who("d/1"), at.Add(time.Hour)); !errors.Is(err, reading.ErrState) {
 		t.Errorf("judged twice: %v", err)
 	}
-	if r.Due() != r.Until || open.Due() != at.Add(reading.ReviewTerm) {
+	if r.Due() != r.Until || open.Due() != at.Add(24*time.Hour) {
 		t.Error("due")
 	}
 	if lapsed, err := r.Judge(reading.Justified, who("b/1"), noon.Add(reading.Wait)); err != nil || lapsed.State(noon.Add(reading.Wait)) != reading.Reviewed {

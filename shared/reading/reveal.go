@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -133,8 +132,7 @@ func (r Reveal) Due() time.Time {
 // other is an error unless by is a known person who is none of hands, neither as
 // an account nor as a person.
 func other(by event.Actor, hands ...event.Actor) error {
-	known := by.Kind == event.Staff && by.ID != "" && by.Person != ""
-	if !known || slices.ContainsFunc(hands, func(h event.Actor) bool { return h.ID == by.ID || h.Person == by.Person }) {
+	if !by.Stranger(event.Names(hands...)...) {
 		return ErrAlone
 	}
 	return nil
