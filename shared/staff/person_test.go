@@ -362,3 +362,32 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		t.Errorf("version %d, %v", item.Version, err)
 	}
 }
+
+// Who is compared with the persons of an earlier step is all that the person is
+// known by, and never the nobody of a record without one.
+func TestAllThatAPersonIsKnownBy(t *testing.T) {
+	t.Parallel()
+	keys, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "keys"), ident.Random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, own := seal.NewBox(keys, rand.Reader), idCard(t, "320402197201109004")
+	s, err := staff.Staff{ID: "x", Active: true}.WithPapers(t.Context(), box, keys.Blind(), own, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := s.Person
+	if err := keys.RotateBlind(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = s.Known(t.Context(), box, keys.Blind()); err != nil {
+		t.Fatal(err)
+	}
+	now := application.PersonRef(keys.Blind(), own, "")
+	if got := s.Persons(); !slices.Contains(got, old) || !slices.Contains(got, now) || slices.Contains(got, "") {
+		t.Errorf("known by %v, not by %s and %s", got, old, now)
+	}
+	if got := (staff.Staff{ID: "y"}).Persons(); len(got) != 0 {
+		t.Errorf("nobody is known by %q", got)
+	}
+}
