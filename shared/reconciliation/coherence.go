@@ -77,16 +77,11 @@ func CheckCase(ctx context.Context, t table.Store, id string) ([]Flaw, error) {
 
 func readCase(ctx context.Context, t table.Store, id string) (*file, error) {
 	f := &file{id: id, events: map[string][]event.Event{}}
-	q := table.Query{PK: application.Partition(id)}
-	for more := true; more; {
-		page, err := t.Query(ctx, q)
+	for item, err := range table.All(ctx, t, table.Query{PK: application.Partition(id)}) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range page.Items {
-			f.take(item)
-		}
-		q.After, more = page.Next, page.Next != ""
+		f.take(item)
 	}
 	return f, nil
 }

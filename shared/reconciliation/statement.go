@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -317,10 +318,9 @@ func (o Office) Receive(ctx context.Context, source string, day civil.Day, raw [
 // named by its digest.
 func (o Office) keep(ctx context.Context, source string, day civil.Day, digest string, raw []byte) (int, error) {
 	n := 0
-	for rest := raw; len(rest) > 0; n++ {
-		part := rest[:min(chunk, len(rest))]
-		rest = rest[len(part):]
+	for part := range slices.Chunk(raw, chunk) {
 		key := chunkKey(source, day, digest, n)
+		n++
 		if _, there, err := o.Table.Get(ctx, key); err != nil {
 			return 0, err
 		} else if there {
