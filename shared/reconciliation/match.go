@@ -118,17 +118,13 @@ func count(in Input, r Result) Counted {
 	return c
 }
 
-// net adds what went out and takes off what came back. Statements whose sums do
-// not fit are refused when they are read, and no day's book comes near.
+// net adds what went out and takes off what came back. A statement holds no more
+// than can be added (MaxLines of money.Max), and no day's book comes near.
 func net(sum, f money.Fen, w payout.Way) money.Fen {
 	if w == payout.Back {
-		f = -f
+		return sum - f
 	}
-	total, err := sum.Add(f)
-	if err != nil {
-		return sum
-	}
-	return total
+	return sum + f
 }
 
 // counterpart reads what the account on the other side says: the treasury's for a

@@ -1,0 +1,295 @@
+package reconciliation_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doudi-aid/doudi/shared/award"
+	"github.com/doudi-aid/doudi/shared/brake"
+	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fault"
+	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
+	. "github.com/doudi-aid/doudi/shared/reconciliation/reconciliationtest"
+	"github.com/doudi-aid/doudi/shared/work"
+)
+
+// A statement may be as long as it may be, and no longer; of what is wrong twenty
+// places are named, and that there are more.
+func TestHowMuchAStatementMayHold(t *testing.T) {
+	t.Parallel()
+	var many []line
+	for n := range reconciliation.MaxLines + 1 {
+		many = append(many, line{Reference: "r", Number: fmt.Sprint(n), Way: payout.Out, AmountFen: 1, At: At("12:00:00")})
+	}
+	if got, err := fenSource.Read(fenSource.Write(Day, many[:reconciliation.MaxLines]), Day); err != nil || len(got) != reconciliation.MaxLines {
+		t.Errorf("as many lines as there may be: %d, %v", len(got), err)
+	}
+	if _, err := fenSource.Read(fenSource.Write(Day, many), Day); !errors.Is(err, reconciliation.ErrUnreadable) {
+		t.Errorf("a line too many: %v", err)
+	}
+	for i := range many[:22] {
+		many[i].Number = "a b"
+	}
+	for n, want := range map[int]int{1: 1, 20: 20, 21: 21, 22: 21} {
+		if _, err := fenSource.Read(fenSource.Write(Day, many[:n]), Day); len(fault.Of(err).Fields) != want {
+			t.Errorf("%d wrong lines are %d faults", n, len(fault.Of(err).Fields))
+		}
+	}
+	// So many bytes are still read, though they are no statement.
+	for extra, want := range map[int]error{0: reconciliation.ErrUnreadable, 1: reconciliation.ErrTooLarge} {
+		if _, err := fenSource.Read(bytes.Repeat([]byte("x"), reconciliation.MaxBytes+extra), Day); !errors.Is(err, want) {
+			t.Errorf("%d bytes too many: %v", extra, err)
+		}
+	}
+	if lines, err := fenSource.Read(fenSource.Write(Day, nil), Day); err != nil || len(lines) != 0 {
+		t.Errorf("a day on which nothing moved: %v", err)
+	}
+	for name, raw := range map[string]string{"nothing": "\n", "only a lead": strings.SplitN(string(fenSource.Write(Day, nil)), "\n", 2)[0] + "\n"} {
+		if _, err := fenSource.Read([]byte(raw), Day); !errors.Is(err, reconciliation.ErrUnreadable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What is in a merchant's account beside our payments: funding is no line and is in
+// the sums; money that leaves is a line whoever asked for it, unless another
+// merchant did, and then the file is theirs.
+func TestWhatAMerchantsStatementHolds(t *testing.T) {
+	t.Parallel()
+	good := string(WalletSource.Write(Day, sample()[:1], 100, 200))
+	if lines, err := WalletSource.Read([]byte(good), Day); err != nil || len(lines) != 1 || lines[0].Way != payout.Out {
+		t.Fatalf("%v, %v", lines, err)
+	}
+	rows := strings.Split(good, "\n")
+	for name, c := range map[string]struct {
+		row      int
+		old, new string
+		lines    int
+	}{
+		"money that leaves for something else": {1, "商家转账", "提现", 1},
+		"funding by another":                   {2, "1900000109API", "1900009999API", 1},
+	} {
+		changed := append([]string{}, rows...)
+		changed[c.row] = strings.Replace(changed[c.row], c.old, c.new, 1)
+		if changed[c.row] == rows[c.row] {
+			t.Errorf("%s: %q has no %q", name, rows[c.row], c.old)
+			continue
+		}
+		if lines, err := WalletSource.Read([]byte(strings.Join(changed, "\n")), Day); err != nil || len(lines) != c.lines {
+			t.Errorf("%s: %v, %v", name, lines, err)
+		}
+	}
+}
+
+// A statement is of a day that is over, within a year and a day.
+func TestOfWhichDaysAStatementMayBe(t *testing.T) {
+	t.Parallel()
+	h := New(t)
+	today := Day.AddDays(1)
+	for days, want := range map[int]error{0: reconciliation.ErrDay, -1: nil, -366: nil, -367: reconciliation.ErrDay} {
+		day := today.AddDays(days)
+		if _, _, err := h.Office.Receive(t.Context(), reconciliation.Bank, day, BankSource.Write(day, nil), reconciliation.From{By: Settle, Verified: true}); !errors.Is(err, want) {
+			t.Errorf("%d days: %v", days, err)
+		}
+	}
+}
+
+// A try that brought nothing is followed by another, ever later; what is there
+// again is held against our books once more.
+func TestTriesAreSpacedOut(t *testing.T) {
+	t.Parallel()
+	h := New(t, BankSource)
+	if _, err := reconciliation.WantAll(t.Context(), h.Store, BankSource, sweeper, h.Now()); err != nil {
+		t.Fatal(err)
+	}
+	h.Wait(24 * time.Hour)
+	if n, err := reconciliation.WantAll(t.Context(), h.Store, BankSource, sweeper, h.Now()); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	day := Day.AddDays(1)
+	read := func() reconciliation.Head {
+		t.Helper()
+		head, err := reconciliation.Statement(t.Context(), h.Store, reconciliation.Bank, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return head
+	}
+	if head := read(); head.Standing != reconciliation.Wanted || !head.Next.Equal(h.Now()) || !head.Asked.Equal(h.Now()) {
+		t.Fatalf("%+v", head)
+	}
+	for n, want := range []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, time.Hour} {
+		if err := read().PutOff(t.Context(), h.Store, "NO_STATEMENT", sweeper, h.Now()); err != nil {
+			t.Fatal(err)
+		}
+		head := read()
+		item, _, err := h.Store.Get(t.Context(), reconciliation.StatementKey(reconciliation.Bank, day))
+		if due, q, owed := work.Owed(item); err != nil || !owed || q != work.Settle || !due.Equal(head.Next) || head.Next.Sub(h.Now()) != want || head.Tries != n+1 || head.Code != "NO_STATEMENT" {
+			t.Errorf("try %d: again after %v, owed %v to %s", n+1, head.Next.Sub(h.Now()), owed, q)
+		}
+	}
+	head := h.Receive(BankSource, day)
+	if head.Tries != 0 || head.Code != "" || head.Issue != 1 {
+		t.Errorf("%+v", head)
+	}
+	looked, err := head.Looked(t.Context(), h.Store, sweeper, h.Now())
+	if err != nil || looked.Looks != 1 || looked.Standing != reconciliation.Received || looked.Issue != 1 {
+		t.Errorf("%+v, %v", looked, err)
+	}
+	if _, err := head.Looked(t.Context(), h.Store, sweeper, h.Now()); !errors.Is(err, reconciliation.ErrMovedOn) {
+		t.Errorf("by somebody who was slower: %v", err)
+	}
+}
+
+// A day counts as blind when its statement is two hours late, counted from when it
+// could be had and from when it was asked for; at two such days payments stop.
+func TestFromWhenADayIsBlind(t *testing.T) {
+	t.Parallel()
+	h := New(t, BankSource)
+	if _, err := reconciliation.WantAll(t.Context(), h.Store, BankSource, sweeper, h.Now()); err != nil {
+		t.Fatal(err)
+	}
+	ready := reconciliation.Ready(Day.AddDays(1)) // the first day that is wanted
+	blind := func(at time.Time) int {
+		t.Helper()
+		days, _, err := reconciliation.Blindness(t.Context(), h.Store, reconciliation.Bank, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return days
+	}
+	for after, want := range map[time.Duration]int{0: 0, 2*time.Hour - 1: 0, 2 * time.Hour: 1, 26*time.Hour - 1: 1, 26 * time.Hour: 2} {
+		if got := blind(ready.Add(after)); got != want {
+			t.Errorf("%v after it was to be had: %d days", after, got)
+		}
+	}
+	// It was asked for an hour late: it has two hours from then.
+	if err := reconciliation.Want(t.Context(), h.Store, reconciliation.Bank, Day.AddDays(1), sweeper, ready.Add(time.Hour), ready.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]int{3*time.Hour - 1: 0, 3 * time.Hour: 1} {
+		if got := blind(ready.Add(after)); got != want {
+			t.Errorf("asked late, %v after it was to be had: %d days", after, got)
+		}
+	}
+}
+
+// What two people lifted stays lifted for a day to the moment; what is unknown on
+// the treasury's account, came back, or is listed no more stops nothing.
+func TestWhatStopsARail(t *testing.T) {
+	t.Parallel()
+	stranger := func(n int, way payout.Way, reference string) line {
+		return line{Reference: reference, Number: fmt.Sprint(n), Way: way, AmountFen: 100, Payee: Payee(9), At: At("12:00:00")}
+	}
+	three := func(way payout.Way, form string) []line {
+		var all []line
+		for n := range 3 {
+			all = append(all, stranger(n, way, fmt.Sprintf(form, n)))
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		source reconciliation.Source
+		lines  []line
+		pulls  int
+	}{
+		"paid, and our books have them not":        {BankSource, three(payout.Out, "zzzzzzzzzzzzzzzzzzzzzzzzz%d"), 2},
+		"paid, under numbers that are none":        {BankSource, three(payout.Out, "FEE-%d"), 2},
+		"come back, under numbers that are none":   {BankSource, three(payout.Back, "FEE-%d"), 0},
+		"on the treasury's account":                {TreasurySource, three(payout.Out, "zzzzzzzzzzzzzzzzzzzzzzzzz%d"), 0},
+		"two, which are bearable":                  {BankSource, three(payout.Out, "zzzzzzzzzzzzzzzzzzzzzzzzz%d")[:2], 0},
+		"three of the merchant's, that rail alone": {WalletSource, three(payout.Out, "zzzzzzzzzzzzzzzzzzzzzzzzz%d"), 1},
+	} {
+		h := New(t)
+		h.Match(c.source, Day, c.lines...)
+		w, err := guard(h, h.Store).Watch(t.Context(), sweeper)
+		if err != nil || len(w.Pulled) != c.pulls {
+			t.Errorf("%s: %d pulled, %v", name, len(w.Pulled), err)
+		}
+		n := 0
+		for _, open := range w.Open {
+			n += open
+		}
+		if n != len(c.lines) {
+			t.Errorf("%s: %d open breaks are counted", name, n)
+		}
+		h.Wait(time.Hour)
+		if w, err := guard(h, h.Store).Watch(t.Context(), sweeper); err != nil || len(w.Oldest) != 1 {
+			t.Errorf("%s: ages %v, %v", name, w.Oldest, err)
+		} else {
+			for class, age := range w.Oldest {
+				if age != time.Hour {
+					t.Errorf("%s: the oldest %s is %v old", name, class, age)
+				}
+			}
+		}
+		// A statement that lists them no more: nothing has to stop for them.
+		h.Match(c.source, Day)
+		if w, err := guard(h, h.Store).Watch(t.Context(), sweeper); err != nil || len(w.Lifted) != c.pulls {
+			t.Errorf("%s: restated without them, %d lifted, %v", name, len(w.Lifted), err)
+		}
+	}
+	h := New(t)
+	h.Match(WalletSource, Day, three(payout.Out, "zzzzzzzzzzzzzzzzzzzzzzzzz%d")...)
+	w, err := guard(h, h.Store).Watch(t.Context(), sweeper)
+	if err != nil || len(w.Pulled) != 1 || w.Pulled[0].Target != string(award.WxPay) {
+		t.Fatal(w.Pulled, err)
+	}
+	asked, err := w.Pulled[0].AskLift(Finance, h.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lifted, err := asked.Lift(Supervisor, h.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []brake.Brake{asked, lifted} {
+		board, err := brake.Read(t.Context(), h.Store, b.ID)
+		if err == nil {
+			err = brake.Commit(t.Context(), h.Store, board, b, b.Event("step", event.Actor{Kind: event.Staff, ID: "x", Person: "y"}, h.Now()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		wait  time.Duration
+		pulls int
+	}{{brake.Again - 1, 0}, {1, 1}} {
+		h.Wait(c.wait)
+		if w, err := guard(h, h.Store).Watch(t.Context(), sweeper); err != nil || len(w.Pulled) != c.pulls {
+			t.Errorf("%v later: %d pulled, %v", c.wait, len(w.Pulled), err)
+		}
+	}
+}
+
+// A payment within an hour of midnight may be in the next day's statement, and
+// nobody is alarmed; one a moment before that, or when that statement is there, is
+// missing.
+func TestHowNearToMidnightACutIs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		clock string
+		next  bool // the next day's statement is there, without it
+		want  reconciliation.Class
+	}{
+		"an hour before":             {"23:00:00", false, reconciliation.DateCut},
+		"a second more than that":    {"22:59:59", false, reconciliation.MissingTheirs},
+		"an hour before, and judged": {"23:00:00", true, reconciliation.MissingTheirs},
+	} {
+		h := New(t)
+		h.Pay(1, award.Bank, At(c.clock))
+		if c.next {
+			h.Wait(24 * time.Hour)
+			h.Receive(BankSource, Day.AddDays(1))
+		}
+		if r := h.Match(BankSource, Day); len(r.Opened) != 1 || r.Opened[0].Class != c.want {
+			t.Errorf("%s: %+v", name, r.Opened)
+		}
+	}
+}
