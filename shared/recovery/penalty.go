@@ -77,5 +77,5 @@ func (p Penalty) Allows(got, fen money.Fen) bool {
 	least, err1 := got.Times(p.MinPercent)
 	most, err2 := got.Times(p.MaxPercent)
 	of, err3 := fen.Times(100)
-	return err1 == nil && err2 == nil && err3 == nil && fen > 0 && of >= least && of <= most
+	return errors.Join(err1, err2, err3) == nil && of >= least && of <= most
 }
