@@ -65,7 +65,7 @@ func coarsenTownship(township civil.DivisionCode, facts []Fact, k int) (cells []
 	var rest []Fact
 	for _, village := range places(facts, func(f Fact) civil.DivisionCode { return f.Village }) {
 		c := Cell{village, of(facts, func(f Fact) bool { return f.Village == village })}
-		if village != township && village.Level() == civil.VillageLevel && c.Persons() >= k {
+		if village.Level() == civil.VillageLevel && c.Persons() >= k {
 			cells = append(cells, c)
 		} else {
 			rest = append(rest, c.Facts...)

@@ -133,6 +133,7 @@ func TestSmallVillagesAreCoarsened(t *testing.T) {
 		"two_villages_make_a_township": {slices.Concat(many(1, 3, 1, 1), many(11, 2, 1, 2)), "320402001000:5", 0},
 		"a_small_one_beside_a_big_one": {slices.Concat(many(1, 7, 1, 1), many(11, 2, 1, 2)), "320402001000:9", 0},
 		"the_smallest_is_taken_along":  {slices.Concat(many(1, 9, 1, 1), many(21, 6, 1, 2), many(31, 1, 1, 3)), "320402001000:7 320402001001:9", 0},
+		"of_two_as_small_the_first":    {slices.Concat(many(1, 6, 1, 1), many(21, 6, 1, 2), many(31, 1, 1, 3)), "320402001000:7 320402001002:6", 0},
 		"two_townships_make_a_county":  {slices.Concat(many(1, 3, 1, 1), many(11, 3, 2, 1)), "320402000000:6", 0},
 		"village_unknown":              {many(1, 5, 1, 0), "320402001000:5", 0},
 		"a_small_township_takes_along": {slices.Concat(many(1, 6, 1, 1), many(11, 1, 2, 1)), "320402000000:7", 0},
@@ -599,33 +600,42 @@ func TestOpenDataAddsUp(t *testing.T) {
 	replace := func(file, old, with string) func(map[string][]byte) {
 		return func(f map[string][]byte) { f[file] = []byte(strings.Replace(string(f[file]), old, with, 1)) }
 	}
-	for name, tamper := range map[string]func(map[string][]byte){
-		"an_amount":        replace("amounts.jsonl", "1001", "1002"),
-		"a_csv_cell":       replace("amounts.csv", "1001", "1002"),
-		"a_cell":           replace("cells.jsonl", `"persons":6`, `"persons":7`),
-		"a_small_cell":     replace("cells.jsonl", `"persons":6`, `"persons":4`),
-		"another_kind":     replace("cells.jsonl", `"kind":"awarded"`, `"kind":"gift"`),
-		"a_row_of_funds":   replace("funds.jsonl", `"paid":6`, `"paid":5`),
-		"a_balance":        replace("funds.jsonl", `"balance_fen":`, `"balance_fen":1`),
-		"another_township": replace("cells.jsonl", `"township":"320402001000"`, `"township":"320402009000"`),
-		"a_line_is_gone": func(f map[string][]byte) {
+	for name, c := range map[string]struct {
+		tamper func(map[string][]byte)
+		says   string // beside that the file is not that of the manifest
+	}{
+		"an_amount":        {replace("amounts.jsonl", `"amount_fen":1001`, `"amount_fen":1002`), "6021 fen, the amounts make 6022"},
+		"a_csv_cell":       {replace("amounts.csv", ",1001\r", ",1002\r"), "amounts: row 1 differs between CSV and JSON Lines"},
+		"a_later_csv_cell": {replace("amounts.csv", ",1002\r", ",1003\r"), "amounts: row 2 differs between CSV and JSON Lines"},
+		"a_cell":           {replace("cells.jsonl", `"persons":6`, `"persons":7`), "the cells make"},
+		"a_small_cell":     {replace("cells.jsonl", `"persons":6`, `"persons":4`), "tells of 4 people"},
+		"another_kind":     {replace("cells.jsonl", `"kind":"awarded"`, `"kind":"gift"`), `has a kind "gift"`},
+		"a_row_of_funds":   {replace("funds.jsonl", `"paid":6`, `"paid":5`), "the cells make"},
+		"a_balance":        {replace("funds.jsonl", `"balance_fen":`, `"balance_fen":1`), "the cells make"},
+		"another_township": {replace("cells.jsonl", `"township":"320402001000"`, `"township":"320402009000"`), "cells of 320402009000 count in no row of funds"},
+		"another_place":    {replace("amounts.jsonl", `"place":"320402001001"`, `"place":"320402001002"`), "in 320402001002 are in no cell"},
+		"a_line_is_gone": {func(f map[string][]byte) {
 			f["amounts.jsonl"] = f["amounts.jsonl"][strings.Index(string(f["amounts.jsonl"]), "\n")+1:]
-		},
-		"a_file_is_gone":   func(f map[string][]byte) { delete(f, "cells.csv") },
-		"no_json":          func(f map[string][]byte) { f["cells.jsonl"] = []byte("{\n") },
-		"an_unknown_field": replace("cells.jsonl", `"persons"`, `"phone"`),
-		"no_manifest":      func(f map[string][]byte) { delete(f, "manifest.json") },
-		"a_shorter_list":   func(f map[string][]byte) { f["manifest.json"] = []byte(`{"files":[]}`) },
-		"overflow":         replace("amounts.jsonl", "1001", "9223372036854775807"),
-		"the_schema":       replace("schema.json", "Doudi", "doudi"),
+		}, "amounts.csv has 18 rows, amounts.jsonl 17"},
+		"a_file_is_gone":   {func(f map[string][]byte) { delete(f, "cells.csv") }, "cells.csv cannot be read"},
+		"no_json":          {func(f map[string][]byte) { f["cells.jsonl"] = []byte("{\n") }, "cells.jsonl, line 1 cannot be read"},
+		"a_later_line":     {replace("amounts.jsonl", "\n{", "\n["), "amounts.jsonl, line 2 cannot be read"},
+		"a_line_of_null":   {func(f map[string][]byte) { f["funds.jsonl"] = append(f["funds.jsonl"], "null x\n"...) }, "funds.csv has 3 rows, funds.jsonl 4"},
+		"an_unknown_field": {replace("cells.jsonl", `"persons"`, `"phone"`), "cells.jsonl, line 1 cannot be read"},
+		"no_manifest":      {func(f map[string][]byte) { delete(f, "manifest.json") }, "manifest.json cannot be read"},
+		"a_shorter_list":   {func(f map[string][]byte) { f["manifest.json"] = []byte(`{"files":[]}`) }, "schema.json is not in the manifest"},
+		"another_size":     {replace("manifest.json", `"bytes": `, `"bytes": 1`), "amounts.csv is not the file of the manifest"},
+		"another_hash":     {replace("manifest.json", `"sha256": "`, `"sha256": "0`), "amounts.csv is not the file of the manifest"},
+		"overflow":         {replace("amounts.jsonl", `"amount_fen":1001`, `"amount_fen":9223372036854775807`), "amounts: disclosure"},
+		"the_schema":       {replace("schema.json", "Doudi", "doudi"), "schema.json is not the file of the manifest"},
 	} {
 		bad := map[string][]byte{}
 		for k, v := range files {
 			bad[k] = slices.Clone(v)
 		}
-		tamper(bad)
-		if len(disclosure.Recompute(bad)) == 0 {
-			t.Errorf("%s: nothing noticed", name)
+		c.tamper(bad)
+		if got := disclosure.Recompute(bad); !slices.ContainsFunc(got, func(err error) bool { return strings.Contains(err.Error(), c.says) }) {
+			t.Errorf("%s: want %q, got %v", name, c.says, got)
 		}
 	}
 	damaged := first
@@ -697,4 +707,153 @@ func FuzzRecompute(f *testing.F) {
 			t.Error("it adds up")
 		}
 	})
+}
+
+// An adult is named by a masked name; who is a child is seen from the day of birth,
+// and a child is never named, also not by another child who gets the money.
+func TestWhoIsAChild(t *testing.T) {
+	t.Parallel()
+	const child, grown = "320402200811220018", "320402197201109004" // the first is 18 on 22 November 2026
+	subject := person(t, "王小明", child)
+	for day, want := range map[civil.Day]string{civil.Date(2026, 11, 21): disclosure.NoName, civil.Date(2026, 11, 22): "王*明"} {
+		if got := disclosure.Name(application.Particulars{Subject: subject, Holder: application.RoleSubject}, day); got != want {
+			t.Errorf("on %s: %s", day, got)
+		}
+	}
+	on := civil.Date(2026, 11, 21)
+	nameless := application.Person{Paper: civil.StoredPaper(civil.IDCard, grown)}
+	for name, p := range map[string]application.Particulars{
+		"a parent without a name":       {Subject: subject, Members: []application.Member{{Person: nameless, Kinship: application.Parent}}},
+		"a parent without a number":     {Subject: subject, Members: []application.Member{{Person: application.Person{Name: person(t, "王大明", grown).Name, Paper: civil.StoredPaper(civil.Passport, "E12345678")}, Kinship: application.Parent}}},
+		"a grandparent without account": {Subject: subject, Members: []application.Member{{Person: person(t, "李奶奶", grown), Kinship: application.Grandparent}}, Holder: application.RoleSubject},
+		"a sibling with the account":    {Subject: subject, Members: []application.Member{{Person: person(t, "王小红", child), Kinship: application.Sibling}}, Holder: "members/0"},
+	} {
+		if got := disclosure.Name(p, on); got != disclosure.NoName {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// What is more than one edition tells comes in the next: the oldest decisions first.
+func TestTheOldestAreToldFirst(t *testing.T) {
+	t.Parallel()
+	l := ledger(1, disclosure.MaxLines+1, 1, 1)
+	l.Decisions[0].At = noon // all others are an hour older
+	e := made(t, heading(), l)
+	if len(e.Sources) != disclosure.MaxLines || slices.Contains(e.Keys, l.Decisions[0].Key) || !slices.Contains(e.Keys, l.Decisions[disclosure.MaxLines].Key) {
+		t.Errorf("%d lines, the youngest among them: %v", len(e.Sources), slices.Contains(e.Keys, l.Decisions[0].Key))
+	}
+	if all := made(t, heading(), ledger(1, disclosure.MaxLines, 1, 1)); len(all.Sources) != disclosure.MaxLines {
+		t.Errorf("%d of as many as there may be", len(all.Sources))
+	}
+}
+
+// Each of the three is a reason for an edition, also when the others are nothing.
+func TestWhatMakesAnEdition(t *testing.T) {
+	t.Parallel()
+	all := ledger(1, 5, 1, 1)
+	for name, l := range map[string]disclosure.Ledger{
+		"decisions": {Decisions: all.Decisions}, "payments": {Paid: all.Paid}, "returns": {Returned: all.Paid},
+	} {
+		d := document(t, made(t, heading(), l))
+		if got := len(d.Places) + len(d.Paid) + len(d.Returned); got != 1 {
+			t.Errorf("%s: %d places are told", name, got)
+		}
+		if f := d.Funds[0]; (f.AwardedFen > 0) != (name == "decisions") || (f.PaidFen > 0) != (name == "payments") || (f.ReturnedFen > 0) != (name == "returns") || f.BalanceFen != f.ReturnedFen-f.PaidFen {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if _, ok, err := disclosure.Make(heading(), disclosure.Ledger{}, nil); ok || err != nil {
+		t.Errorf("an edition of nothing: %v", err)
+	}
+}
+
+// The sums of a county are those of its rows; what is told of no township stands in
+// a row of its own, which says so.
+func TestTheRowsOfACounty(t *testing.T) {
+	t.Parallel()
+	l := ledger(1, 5, 1, 1)
+	for _, part := range []disclosure.Ledger{ledger(20, 3, 2, 1), ledger(30, 3, 3, 1)} { // too few in each
+		l.Decisions, l.Paid = append(l.Decisions, part.Decisions...), append(l.Paid, part.Paid...)
+	}
+	d := document(t, made(t, heading(), l))
+	if len(d.Funds) != 2 || d.Funds[0].Place != string(county) || d.Funds[1].Place != "320402001000" {
+		t.Fatalf("%+v", d.Funds)
+	}
+	if own, one := d.Funds[0], d.Funds[1]; !strings.Contains(own.PlaceName, "合并") || strings.Contains(one.PlaceName, "合并") || own.Awarded != 6 || own.Paid != 6 || one.Awarded != 5 ||
+		d.Total.Awarded != 11 || d.Total.Paid != 11 || d.Total.AwardedFen != own.AwardedFen+one.AwardedFen || d.Total.PaidFen != own.PaidFen+one.PaidFen ||
+		d.Total.BalanceFen != d.Total.AppropriatedFen-d.Total.PaidFen {
+		t.Errorf("%+v, together %+v", d.Funds, d.Total)
+	}
+	page := string(disclosure.Page(d))
+	for _, want := range []string{"共5人", "共6人", "2026年11月22日到2026年12月22日", ` class="n"`, `<th scope="col">姓名</th>`, `data-word="金额"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s on the page", want)
+		}
+	}
+}
+
+// An edition that was never public is no open data, nor is what came after the
+// last that was; what was taken down is counted.
+func TestWhatOfTheEditionsIsOpen(t *testing.T) {
+	t.Parallel()
+	first, err := made(t, heading(), ledger(1, 6, 1, 1)).Publish(noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := made(t, heading(), ledger(20, 6, 2, 1), first)
+	down, err := first.TakeDown(document(t, first).Places[0].Lines[0].Line, "stopped", disclosure.System, noon)
+	if err != nil || down.Public(noon) || !down.Published.Equal(noon) {
+		t.Fatal(down.State, err)
+	}
+	again, err := down.Publish(noon.Add(time.Hour))
+	if err != nil || !again.Published.Equal(noon) || again.Version != 4 {
+		t.Errorf("public again: first %v, version %d, %v", again.Published, again.Version, err)
+	}
+	for name, c := range map[string]struct {
+		told  []disclosure.Edition
+		made  int
+		downs int
+	}{
+		"one":                               {[]disclosure.Edition{first}, 1, 0},
+		"and one that is prepared":          {[]disclosure.Edition{first, second}, 1, 0},
+		"one whose lines were taken down":   {[]disclosure.Edition{again}, 1, 1},
+		"one that waits to be public again": {[]disclosure.Edition{down, second}, 1, 1},
+	} {
+		files, err := disclosure.Open(c.told)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var m disclosure.Manifest
+		if err := json.Unmarshal(files[disclosure.ManifestFile], &m); err != nil || len(m.Editions) != c.made || m.Editions[0].TakenDown != c.downs || len(m.Files) != 7 {
+			t.Errorf("%s: %+v, %v", name, m.Editions, err)
+		}
+		if wrong := disclosure.Recompute(files); len(wrong) != 0 {
+			t.Errorf("%s: %v", name, wrong)
+		}
+	}
+}
+
+// An objection is one under its own key in the partition of editions.
+func TestWhichKeyIsThatOfAnObjection(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[table.Key]bool{
+		disclosure.ObjectionKey(county, 2026, "o"):            true,
+		disclosure.Key(county, 2026, 1):                       false,
+		{PK: "APP#x", SK: "OBJECTION#o"}:                      false,
+		{PK: disclosure.Partition(county, 2026), SK: "OTHER"}: false,
+	} {
+		if disclosure.IsObjection(key) != want {
+			t.Errorf("%v: %v", key, !want)
+		}
+	}
+	o := disclosure.Objection{Version: 1}
+	if _, told := o.Event("filed", disclosure.System, noon).Facts["result"]; told {
+		t.Error("the event tells an answer that nobody gave")
+	}
+	o.Answer = &disclosure.Answer{Result: disclosure.Upheld}
+	if got := o.Event("answered", disclosure.System, noon).Facts.Text("result"); got != disclosure.Upheld {
+		t.Errorf("answered %q", got)
+	}
 }

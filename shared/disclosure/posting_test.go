@@ -261,3 +261,51 @@ func TestABadPostingIsNotRead(t *testing.T) {
 		t.Error("a list with what cannot be read")
 	}
 }
+
+// Of postings with different terms in one edition the longest counts for all, and
+// whoever was asked first is told first.
+func TestTheLongestTermOfAnEdition(t *testing.T) {
+	t.Parallel()
+	o := posts(t)
+	for _, days := range []int{3, 5, 1} {
+		_, p := ask(o)
+		p.Version, p.Rule.Days = p.Version+1, days
+		writes, err := p.Writes(p.Event("changed", disclosure.System, o.Now()))
+		book(o, writes, err)
+		o.Pass(time.Minute)
+	}
+	waiting, err := disclosure.Waiting(t.Context(), o.Store, firstaidtest.County, 2026)
+	if err != nil || len(waiting) != 3 || waiting[0].Rule.Days != 3 || waiting[1].Rule.Days != 5 || waiting[2].Rule.Days != 1 {
+		t.Fatal(waiting, err)
+	}
+	r := round(o)
+	if r.Edition.Rule.Days != 5 || r.Edition.Until.Format(time.DateOnly) != "2026-11-28" || document(t, r.Edition).UntilDay != "2026-11-27" {
+		t.Errorf("%d days, until %s", r.Edition.Rule.Days, r.Edition.Until)
+	}
+	book(o, r.Also, nil)
+	if left, err := disclosure.Waiting(t.Context(), o.Store, firstaidtest.County, 2026); err != nil || len(left) != 0 {
+		t.Errorf("%d wait after they were posted, %v", len(left), err)
+	}
+}
+
+// Only what posts proposals can be late, only before it is public, and only on
+// another day than it says.
+func TestWhatIsLate(t *testing.T) {
+	t.Parallel()
+	rule := policy.Posting{Days: 3}
+	tomorrow := noon.Add(24 * time.Hour)
+	for name, c := range map[string]struct {
+		e    disclosure.Edition
+		at   time.Time
+		want bool
+	}{
+		"the same day":    {disclosure.Edition{Rule: &rule, Made: noon}, noon.Add(11 * time.Hour), false},
+		"the next day":    {disclosure.Edition{Rule: &rule, Made: noon}, noon.Add(12 * time.Hour), true},
+		"public":          {disclosure.Edition{Rule: &rule, Made: noon, Published: noon}, tomorrow, false},
+		"what is decided": {disclosure.Edition{Made: noon}, tomorrow, false},
+	} {
+		if c.e.Late(c.at) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
+	}
+}
