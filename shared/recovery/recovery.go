@@ -324,7 +324,7 @@ func (r Recovery) Agree(plan []Instalment, by event.Actor, at time.Time) (Recove
 	if !person(by) {
 		return r, ErrMachine
 	}
-	if len(plan) == 0 || len(plan) > maxPlan {
+	if len(plan) > maxPlan {
 		return r, ErrPlan
 	}
 	var total money.Fen

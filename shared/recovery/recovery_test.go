@@ -657,6 +657,10 @@ func TestAsManyPartsAsACaseMayHave(t *testing.T) {
 	if got, err := r.Agree(plan, clerk, at); err != nil || len(got.Plan) != 60 {
 		t.Errorf("%v", err)
 	}
+	longer := append(slices.Clone(plan[:59]), recovery.Instalment{Due: at.AddDate(0, 60, 0), Fen: 1}, recovery.Instalment{Due: at.AddDate(0, 61, 0), Fen: 1000 - 60})
+	if _, err := r.Agree(longer, clerk, at); !errors.Is(err, recovery.ErrPlan) || len(longer) != 61 {
+		t.Errorf("an instalment too many: %v", err)
+	}
 	if _, err := r.Agree([]recovery.Instalment{{Due: at.Add(1), Fen: 1000}, {Due: at.Add(2), Fen: 0}}, clerk, at); !errors.Is(err, recovery.ErrPlan) {
 		t.Errorf("an instalment of nothing: %v", err)
 	}
@@ -774,6 +778,9 @@ func TestMoneyComesBackToWhereItCameFrom(t *testing.T) {
 	p.Reservation++
 	if _, err := r.Book(p, r.Event("repaid", clerk, at)); !errors.Is(err, recovery.ErrPaid) {
 		t.Errorf("it was paid anew: %v", err)
+	}
+	if err := opened(t, recovery.Duplicate).Refusal(&table.ConditionError{}); err != nil {
+		t.Errorf("of a case to which nothing came back: %v", err)
 	}
 	foreign := &table.ConditionError{Failures: []table.Failure{{Key: table.Key{PK: "CREDIT#other", SK: "REPAYMENT"}, Reason: table.Exists}}}
 	if err := r.Refusal(foreign); err != nil {
