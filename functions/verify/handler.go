@@ -6,6 +6,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -60,6 +61,9 @@ type Deps struct {
 	// Later asks again for what registers have not answered; nil leaves that to
 	// people.
 	Later queue.Sender
+	// AtOnce bounds the questions under way at one time; 0 for the usual. With 1 the
+	// same happens in the same order every time.
+	AtOnce int
 }
 
 // Budget bounds one run, all registers together. What has not answered by then
@@ -73,7 +77,7 @@ const (
 	Patience = 72 * time.Hour
 )
 
-// atOnce bounds the questions under way at one time.
+// atOnce is how many questions are under way at one time where nobody says more.
 const atOnce = 16
 
 // tries bounds how often a run starts again because the application moved.
@@ -200,7 +204,7 @@ func (d Deps) askAll(ctx context.Context, c *verification.Case, questions []veri
 	// No question stops another: a store that fails for one answer is asked to
 	// keep the rest, so the group has no context of its own.
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(cmp.Or(d.AtOnce, atOnce))
 	for _, q := range questions {
 		group.Go(func() error {
 			got := d.Registers.Ask(ctx, exchange.Question{Source: q.Source, Case: q.Case, LegalBasis: q.Basis, Consent: q.Consent,

@@ -109,22 +109,16 @@ type filing struct {
 	teller  teller
 	release string
 	workers string
-	dooms   []doomedFile
-}
-
-type doomedFile struct {
-	touch int
-	doom  batchtest.Doom
+	dooms   dooms
 }
 
 // String is what -replay takes.
 func (s filing) String() string {
-	var dooms []string
-	for _, d := range s.dooms {
-		dooms = append(dooms, fmt.Sprintf("%d:%s", d.touch, d.doom))
-	}
-	return fmt.Sprintf("file/%s/%s/%s/%s", s.teller.name, s.release, s.workers, strings.Join(dooms, "+"))
+	return fmt.Sprintf("file/%s/%s/%s/%s", s.teller.name, s.release, s.workers, s.dooms)
 }
+
+func (s filing) doomed() dooms         { return s.dooms }
+func (s filing) with(all dooms) filing { s.dooms = all; return s }
 
 // isFiling reports whether a line is one of a filing.
 func isFiling(line string) bool { return strings.HasPrefix(line, "file/") }
@@ -141,16 +135,9 @@ func parseFiling(line string) (filing, error) {
 		return s, fmt.Errorf("%q names something that does not exist", line)
 	}
 	s.teller = tellers()[i]
-	for _, d := range strings.FieldsFunc(part[4], func(r rune) bool { return r == '+' }) {
-		var at doomedFile
-		number, doom, _ := strings.Cut(d, ":")
-		if _, err := fmt.Sscan(number, &at.touch); err != nil || !slices.Contains(batchtest.Dooms(), batchtest.Doom(doom)) {
-			return s, fmt.Errorf("%q is no touch and doom", d)
-		}
-		at.doom = batchtest.Doom(doom)
-		s.dooms = append(s.dooms, at)
-	}
-	return s, nil
+	var err error
+	s.dooms, err = parseDooms(part[4])
+	return s, err
 }
 
 // cabinet is a room in which files are formed by the real routes and paid by the
@@ -270,46 +257,42 @@ func (b backwards) Query(ctx context.Context, id string) rail.FileSaid {
 	return said
 }
 
+// nowhere is where every life of a file begins: they are not taken up in the middle.
+type nowhere struct{}
+
+func (nowhere) touched() int { return 0 }
+
 // live lives s and returns how often it touched the world and what was wrong.
-func (c *cabinet) live(s filing) (touches int, wrong []string) {
-	c.found.wrong = nil
-	defer func() {
-		if p := recover(); p != nil {
-			reason, ours := p.(stop)
-			if !ours {
-				panic(p)
+func (c *cabinet) live(s filing, _ nowhere, _ func(nowhere), _ memory) (touches int, wrong []string) {
+	return lived(c.found, c.Touches, func() {
+		dooms := map[int]batchtest.Doom{}
+		for _, d := range s.dooms {
+			dooms[d.touch] = batchtest.Doom(d.doom)
+		}
+		c.Again(s.teller.scenario, dooms)
+		c.filing, c.asks = s, 0
+		c.Wait(time.Minute)
+		files := []string{c.form("1")}
+		// A file whose lines all have an outcome is asked about once an hour: each crash
+		// may cost a question, and a bank that names the old return file some more.
+		patience := time.Duration(4+2*len(s.dooms)) * time.Hour
+		if s.teller.back {
+			patience += 8 * time.Hour
+		}
+		c.rest(patience)
+		switch {
+		case s.teller.truth != nil:
+			if b := c.Batch(files[0]); len(b.Parked) == 0 || b.State != batch.Submitted {
+				c.found.Errorf("a spoilt return file: %d parked, %s", len(b.Parked), b.State)
 			}
-			touches, wrong = c.Touches(), append(c.found.wrong, string(reason))
+			c.World.Load(*s.teller.truth)
+			c.rest(3 * time.Hour)
+		case s.teller.again:
+			files = append(files, c.form("2"))
+			c.rest(3 * time.Hour)
 		}
-	}()
-	dooms := map[int]batchtest.Doom{}
-	for _, d := range s.dooms {
-		dooms[d.touch] = d.doom
-	}
-	c.Again(s.teller.scenario, dooms)
-	c.filing, c.asks = s, 0
-	c.Wait(time.Minute)
-	files := []string{c.form("1")}
-	// A file whose lines all have an outcome is asked about once an hour: each crash
-	// may cost a question, and a bank that names the old return file some more.
-	patience := time.Duration(4+2*len(s.dooms)) * time.Hour
-	if s.teller.back {
-		patience += 8 * time.Hour
-	}
-	c.rest(patience)
-	switch {
-	case s.teller.truth != nil:
-		if b := c.Batch(files[0]); len(b.Parked) == 0 || b.State != batch.Submitted {
-			c.found.Errorf("a spoilt return file: %d parked, %s", len(b.Parked), b.State)
-		}
-		c.World.Load(*s.teller.truth)
-		c.rest(3 * time.Hour)
-	case s.teller.again:
-		files = append(files, c.form("2"))
-		c.rest(3 * time.Hour)
-	}
-	c.judge(files)
-	return c.Touches(), c.found.wrong
+		c.judge(files)
+	})
 }
 
 func (c *cabinet) rest(d time.Duration) {
@@ -493,34 +476,8 @@ func fileAll(every int, show func(*count, int)) *count {
 	roots := fileRoots()
 	return inParallel(len(roots), every, show, func(c *count) func(int) {
 		room := cabinets()
-		return func(i int) { c.file(room, roots[i].filing, roots[i].depth) }
+		// Of the ways in which a second crash may happen one is taken in turn.
+		d := deepening[filing, nowhere]{c, room, nil, inTurn[filing]}
+		return func(i int) { d.run(roots[i].filing, nowhere{}, roots[i].depth) }
 	})
-}
-
-// file runs a life of a file, and then each that has one crash more, later. Of the
-// ways in which a second crash may happen one is taken in turn.
-func (c *count) file(room *cabinet, s filing, more int) {
-	touches, wrong := room.live(s)
-	c.deep[len(s.dooms)].Add(1)
-	if len(wrong) > 0 {
-		c.fail(fmt.Sprintf("WRONG %q\n  replay: make prove REPLAY='%s'", wrong, s))
-	}
-	if more == 0 {
-		return
-	}
-	before, turn := 0, -1
-	if n := len(s.dooms); n > 0 {
-		before = s.dooms[n-1].touch
-		turn = slices.Index(batchtest.Dooms(), s.dooms[n-1].doom) + before
-	}
-	for at := before + 1; at <= touches; at++ {
-		for k, d := range batchtest.Dooms() {
-			if turn >= 0 && k != (turn+at)%len(batchtest.Dooms()) {
-				continue
-			}
-			next := s
-			next.dooms = append(s.dooms[:len(s.dooms):len(s.dooms)], doomedFile{at, d})
-			c.file(room, next, more-1)
-		}
-	}
 }

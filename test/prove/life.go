@@ -71,7 +71,7 @@ type schedule struct {
 	send, ask payouttest.Manner
 	chatter   string
 	messages  string
-	dooms     []doomed // in the order of touches
+	dooms     dooms
 }
 
 // doomed is one touch and what becomes of it.
@@ -80,14 +80,55 @@ type doomed struct {
 	doom  payouttest.Doom
 }
 
+// dooms are the crashes of one life, in the order of touches.
+type dooms []doomed
+
+// last is the touch of the last one, 0 when there is none.
+func (all dooms) last() int {
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)-1].touch
+}
+
+// fate is what to tell payouttest.
+func (all dooms) fate() map[int]payouttest.Doom {
+	of := map[int]payouttest.Doom{}
+	for _, d := range all {
+		of[d.touch] = d.doom
+	}
+	return of
+}
+
+func (all dooms) String() string {
+	var words []string
+	for _, d := range all {
+		words = append(words, fmt.Sprintf("%d:%s", d.touch, d.doom))
+	}
+	return strings.Join(words, "+")
+}
+
+// parseDooms reads what String wrote.
+func parseDooms(text string) (all dooms, err error) {
+	for _, d := range strings.FieldsFunc(text, func(r rune) bool { return r == '+' }) {
+		var at doomed
+		number, doom, _ := strings.Cut(d, ":")
+		if _, err := fmt.Sscan(number, &at.touch); err != nil || !slices.Contains(payouttest.Dooms(), payouttest.Doom(doom)) {
+			return nil, fmt.Errorf("%q is no touch and doom", d)
+		}
+		at.doom = payouttest.Doom(doom)
+		all = append(all, at)
+	}
+	return all, nil
+}
+
 // String is what -replay takes.
 func (s schedule) String() string {
-	var dooms []string
-	for _, d := range s.dooms {
-		dooms = append(dooms, fmt.Sprintf("%d:%s", d.touch, d.doom))
-	}
-	return fmt.Sprintf("%s/%s/%s/%s/%s/%s/%s", s.office, s.end.name, s.send, s.ask, s.chatter, s.messages, strings.Join(dooms, "+"))
+	return fmt.Sprintf("%s/%s/%s/%s/%s/%s/%s", s.office, s.end.name, s.send, s.ask, s.chatter, s.messages, s.dooms)
 }
+
+func (s schedule) doomed() dooms           { return s.dooms }
+func (s schedule) with(all dooms) schedule { s.dooms = all; return s }
 
 // parse reads what String wrote.
 func parse(line string) (schedule, error) {
@@ -102,16 +143,9 @@ func parse(line string) (schedule, error) {
 		return s, fmt.Errorf("%q names something that does not exist", line)
 	}
 	s.end = ends()[i]
-	for _, d := range strings.FieldsFunc(part[6], func(r rune) bool { return r == '+' }) {
-		var at doomed
-		number, doom, _ := strings.Cut(d, ":")
-		if _, err := fmt.Sscan(number, &at.touch); err != nil || !slices.Contains(payouttest.Dooms(), payouttest.Doom(doom)) {
-			return s, fmt.Errorf("%q is no touch and doom", d)
-		}
-		at.doom = payouttest.Doom(doom)
-		s.dooms = append(s.dooms, at)
-	}
-	return s, nil
+	var err error
+	s.dooms, err = parseDooms(part[6])
+	return s, err
 }
 
 // findings collects what a life did wrong. It is the testing.TB of a room; only
@@ -208,6 +242,8 @@ type moment struct {
 	course
 }
 
+func (m moment) touched() int { return m.room.Touches() }
+
 // act is one part of every life.
 type act struct {
 	talk    bool   // the bank tells what it knows, else messages are delivered
@@ -280,46 +316,50 @@ func (l *life) moment() moment { return moment{l.Moment(), slices.Clone(l.post.p
 // exactly where another has been that came to a good end: from there on nothing
 // can differ.
 func (l *life) live(s schedule, from moment, keep func(moment), known memory) (touches int, wrong []string) {
-	l.found.wrong = nil
-	var been []state
+	return lived(l.found, l.Fate.Touches, func() {
+		var been []state
+		last := s.dooms.last()
+		l.Back(from.room, s.dooms.fate())
+		l.schedule, l.course, l.post.pending = s, from.course, slices.Clone(from.pending)
+		l.Table.Before = nil
+		for l.act < len(acts) {
+			if keep != nil {
+				keep(l.moment())
+			}
+			if known != nil && l.Fate.Touches() >= last && l.again < 2 {
+				here := l.state()
+				if known[here] {
+					l.met++
+					return
+				}
+				been = append(been, here)
+			}
+			l.step()
+		}
+		l.Judge(s.end.state)
+		l.audit()
+		if len(l.found.wrong) == 0 {
+			for _, b := range been {
+				known[b] = true
+			}
+		}
+	})
+}
+
+// lived runs a life and returns how often it touched the world and what was wrong.
+func lived(found *findings, touched func() int, life func()) (touches int, wrong []string) {
+	found.wrong = nil
 	defer func() {
 		if p := recover(); p != nil {
 			reason, ours := p.(stop)
 			if !ours {
 				panic(p)
 			}
-			touches, wrong = l.Fate.Touches(), append(l.found.wrong, string(reason))
+			touches, wrong = touched(), append(found.wrong, string(reason))
 		}
 	}()
-	dooms, last := map[int]payouttest.Doom{}, 0
-	for _, d := range s.dooms {
-		dooms[d.touch], last = d.doom, d.touch
-	}
-	l.Back(from.room, dooms)
-	l.schedule, l.course, l.post.pending = s, from.course, slices.Clone(from.pending)
-	l.Table.Before = nil
-	for l.act < len(acts) {
-		if keep != nil {
-			keep(l.moment())
-		}
-		if known != nil && l.Fate.Touches() >= last && l.again < 2 {
-			here := l.state()
-			if known[here] {
-				l.met++
-				return l.Fate.Touches(), nil
-			}
-			been = append(been, here)
-		}
-		l.step()
-	}
-	l.Judge(s.end.state)
-	l.audit()
-	if len(l.found.wrong) == 0 {
-		for _, b := range been {
-			known[b] = true
-		}
-	}
-	return l.Fate.Touches(), l.found.wrong
+	life()
+	return touched(), found.wrong
 }
 
 // memory is where lives of one behaviour have been that came to a good end.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,7 +54,11 @@ func run(args []string) error {
 	files := fileAll(*every, progress)
 	fmt.Fprint(os.Stderr, "\r\033[K")
 	fmt.Printf("files of %d people, no crash: %d, one: %d, two: %d; %s\n", payees, files.deep[0].Load(), files.deep[1].Load(), files.deep[2].Load(), files.pace())
-	for _, line := range append(c.lines, files.lines...) {
+	intakes := arriveAll(*every, progress)
+	fmt.Fprint(os.Stderr, "\r\033[K")
+	fmt.Printf("ways in, no crash: %d, one: %d, two: %d; %d of them came back to where another had been; %s\n",
+		intakes.deep[0].Load(), intakes.deep[1].Load(), intakes.deep[2].Load(), intakes.met.Load(), intakes.pace())
+	for _, line := range slices.Concat(c.lines, files.lines, intakes.lines) {
 		fmt.Println(line)
 	}
 	storm := weathered(*storms)
@@ -61,8 +66,8 @@ func run(args []string) error {
 		fmt.Println(line)
 	}
 	fmt.Printf("%d storms of seeds 1 to %d: all heal but %d\n", *storms, *storms, storm.failed.Load())
-	failed := c.failed.Load() + files.failed.Load() + storm.failed.Load()
-	fmt.Printf("%d passed, %d failed\n", c.total()+files.total()+int64(*storms)-failed, failed)
+	failed := c.failed.Load() + files.failed.Load() + intakes.failed.Load() + storm.failed.Load()
+	fmt.Printf("%d passed, %d failed\n", c.total()+files.total()+intakes.total()+int64(*storms)-failed, failed)
 	if failed > 0 {
 		return errors.New("an invariant is broken")
 	}
@@ -76,7 +81,17 @@ func again(line string) error {
 		if err != nil {
 			return err
 		}
-		touches, wrong := cabinets().live(s)
+		touches, wrong := cabinets().live(s, nowhere{}, nil, nil)
+		fmt.Printf("%s\n%d touches of the world\n", s, touches)
+		return verdict(wrong)
+	}
+	if isArrival(line) {
+		s, err := parseArrival(line)
+		if err != nil {
+			return err
+		}
+		l := lobbies()
+		touches, wrong := l.live(s, l.begin, nil, nil)
 		fmt.Printf("%s\n%d touches of the world\n", s, touches)
 		return verdict(wrong)
 	}
@@ -234,7 +249,7 @@ func enumerate(every int, show func(*count, int)) *count {
 				l = after
 			}
 			l.met = 0
-			c.deepen(l, all[i].schedule, l.begin, all[i].depth, memory{})
+			deepening[schedule, moment]{c, l, memory{}, eachWay[schedule]}.run(all[i].schedule, l.begin, all[i].depth)
 			c.met.Add(l.met)
 		}
 	})
@@ -279,37 +294,74 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// deepen runs a schedule from a moment before its last crash on, and then each
-// that has one crash more, later.
-func (c *count) deepen(l *life, s schedule, from moment, more int, known memory) {
-	var moments []moment
-	var keep func(moment)
-	mine := known
+// script is what happens to one life; S is its own type.
+type script[S any] interface {
+	fmt.Stringer
+	doomed() dooms
+	with(dooms) S
+}
+
+// instant is a life between two steps.
+type instant interface{ touched() int }
+
+// player lives scripts of type S, from an instant of type M on: see life.live.
+type player[S, M any] interface {
+	live(s S, from M, keep func(M), known memory) (touches int, wrong []string)
+}
+
+// deepening runs scripts, and all that come of them by one crash more.
+type deepening[S script[S], M instant] struct {
+	*count
+	player player[S, M]
+	known  memory
+	// ways are the dooms that are tried on a touch.
+	ways func(s S, touch int) []payouttest.Doom
+}
+
+// eachWay tries every doom.
+func eachWay[S any](S, int) []payouttest.Doom { return payouttest.Dooms() }
+
+// inTurn is every doom for the first crash, and for a later one the next in turn.
+func inTurn[S script[S]](s S, touch int) []payouttest.Doom {
+	all, before := payouttest.Dooms(), s.doomed()
+	if len(before) == 0 {
+		return all
+	}
+	last := before[len(before)-1]
+	next := (slices.Index(all, last.doom) + last.touch + touch) % len(all)
+	return all[next : next+1]
+}
+
+// run lives a script from a moment before its last crash on, and then each that has
+// one crash more, later, up to more of them.
+func (d deepening[S, M]) run(s S, from M, more int) {
+	var moments []M
+	var keep func(M)
+	mine := d.known
 	if more > 0 {
 		// Who is taken up again later must be lived to the end.
-		keep, mine = func(m moment) { moments = append(moments, m) }, nil
+		keep, mine = func(m M) { moments = append(moments, m) }, nil
 	}
-	touches, wrong := l.live(s, from, keep, mine)
-	c.deep[len(s.dooms)].Add(1)
+	touches, wrong := d.player.live(s, from, keep, mine)
+	had := s.doomed()
+	d.deep[len(had)].Add(1)
 	if len(wrong) > 0 {
-		c.fail(fmt.Sprintf("WRONG %q\n  replay: make prove REPLAY='%s'", wrong, s))
+		d.fail(fmt.Sprintf("WRONG %q\n  replay: make prove REPLAY='%s'", wrong, s))
 	}
 	if more == 0 {
 		return
 	}
-	first := 1
-	if n := len(s.dooms); n > 0 {
-		first = s.dooms[n-1].touch + 1
-	}
 	before := 0
-	for at := first; at <= touches; at++ {
-		for before+1 < len(moments) && moments[before+1].room.Touches() < at {
+	for at := had.last() + 1; at <= touches; at++ {
+		for before+1 < len(moments) && moments[before+1].touched() < at {
 			before++
 		}
-		for _, d := range payouttest.Dooms() {
-			next := s
-			next.dooms = append(s.dooms[:len(s.dooms):len(s.dooms)], doomed{at, d})
-			c.deepen(l, next, moments[before], more-1, known)
+		begin := from
+		if len(moments) > 0 {
+			begin = moments[before]
+		}
+		for _, doom := range d.ways(s, at) {
+			d.run(s.with(append(had[:len(had):len(had)], doomed{at, doom})), begin, more-1)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doudi-aid/doudi/shared/batch/batchtest"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/payout/payouttest"
 )
@@ -35,13 +34,13 @@ func TestOffices(t *testing.T) {
 	l := undecided()
 	for i, office := range offices {
 		s := schedule{office: office, end: ends()[0], chatter: "once", messages: messages[i%len(messages)]}
-		dooms := [][]doomed{nil}
+		all := []dooms{nil}
 		for at := 1; at <= 4; at++ {
 			for _, d := range payouttest.Dooms() {
-				dooms = append(dooms, []doomed{{at, d}})
+				all = append(all, dooms{{at, d}})
 			}
 		}
-		for _, s.dooms = range dooms {
+		for _, s.dooms = range all {
 			if _, wrong := l.live(s, l.begin, nil, nil); len(wrong) > 0 {
 				t.Errorf("%s: %q", s, wrong)
 			}
@@ -79,14 +78,14 @@ func TestFiles(t *testing.T) {
 		all = append(all, roots[i*len(releases)*len(workers)+i%(len(releases)*len(workers))].filing)
 	}
 	lines := filing{teller: tellers()[1], release: "told", workers: "one"}
-	touches, _ := c.live(lines)
+	touches, _ := c.live(lines, nowhere{}, nil, nil)
 	for at := 1; at <= touches; at++ {
 		next := lines
-		next.dooms = []doomedFile{{at, batchtest.LostDone}}
+		next.dooms = dooms{{at, payouttest.LostDone}}
 		all = append(all, next)
 	}
 	for _, s := range all {
-		_, wrong := c.live(s)
+		_, wrong := c.live(s, nowhere{}, nil, nil)
 		if len(wrong) > 0 {
 			t.Errorf("%s: %q", s, wrong)
 		}
@@ -95,8 +94,8 @@ func TestFiles(t *testing.T) {
 		}
 	}
 	// And the same schedule is the same life.
-	before, _ := c.live(all[len(all)-1])
-	if after, _ := cabinets().live(all[len(all)-1]); before != after {
+	before, _ := c.live(all[len(all)-1], nowhere{}, nil, nil)
+	if after, _ := cabinets().live(all[len(all)-1], nowhere{}, nil, nil); before != after {
 		t.Errorf("%d touches, and then %d", before, after)
 	}
 	for _, bad := range []string{"file/paid", "file/none/told/one/", "file/paid/told/three/", "file/paid/told/one/1:sleep", "file/paid/told/one/x:lost"} {
@@ -112,13 +111,111 @@ func TestTheJudgeOfFilesCanSayNo(t *testing.T) {
 	c := cabinets()
 	s := filing{teller: tellers()[1], release: "told", workers: "one"}
 	s.teller.ends[0] = payout.Paid
-	if _, wrong := c.live(s); len(wrong) == 0 {
+	if _, wrong := c.live(s, nowhere{}, nil, nil); len(wrong) == 0 {
 		t.Error("a line that failed passed for paid")
 	}
 	s = filing{teller: tellers()[7], release: "told", workers: "one"} // of which two files are formed
 	s.teller.again = false
-	if _, wrong := c.live(s); len(wrong) == 0 {
+	if _, wrong := c.live(s, nowhere{}, nil, nil); len(wrong) == 0 {
 		t.Error("a file that was rejected passed for one that paid")
+	}
+}
+
+// TestArrivals: every conduct of a register that lasts, the ways in taking turns, and
+// of all of them an even part with all single crashes; and each schedule is read back
+// from what a failure prints of it.
+func TestArrivals(t *testing.T) {
+	t.Parallel()
+	c := arriveAll(211, nil)
+	for _, line := range c.lines {
+		t.Error(line)
+	}
+	if c.deep[0].Load() < 4 || c.deep[1].Load() < 300 {
+		t.Errorf("%d schedules are no sample", c.total())
+	}
+	roots, seen, l := arrivalRoots(), map[string]bool{}, lobbies()
+	for _, r := range roots {
+		if r.messages != "relayed" || r.conduct.span == "once" {
+			continue
+		}
+		if _, wrong := l.live(r.arrival, l.begin, nil, nil); len(wrong) > 0 {
+			t.Errorf("%s: %q", r, wrong)
+		}
+	}
+	for _, r := range roots {
+		s := r.with(dooms{{3, payouttest.LostDone}, {7, payouttest.DieBefore}})
+		if back, err := parseArrival(s.String()); err != nil || back.String() != s.String() {
+			t.Fatalf("%s came back as %s: %v", s, back, err)
+		}
+		seen[r.String()] = true
+	}
+	if len(seen) != len(roots) || len(seen) < len(conducts())*len(messages) {
+		t.Errorf("%d behaviours, %d of them different", len(roots), len(seen))
+	}
+	for _, bad := range []string{"intake/told", "intake/none/death.dead.well/relayed/", "intake/told/death.dead/relayed/", "intake/told/death.dead.well/sung/",
+		"intake/told/death.dead.well/relayed/1:sleep"} {
+		if s, err := parseArrival(bad); err == nil {
+			t.Errorf("%q is taken for %s", bad, s)
+		}
+	}
+}
+
+// TestACaseTakenUpHalfWay: it ends as one that is lived from the beginning.
+func TestACaseTakenUpHalfWay(t *testing.T) {
+	t.Parallel()
+	l := lobbies()
+	for _, line := range []string{"intake/paper-after/low_income.dibao.well/halved/", "intake/twin/social_insurance.well-paid.pending.awhile/swept/"} {
+		s, err := parseArrival(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var moments []arrivalMoment
+		touches, _ := l.live(s, l.begin, func(m arrivalMoment) { moments = append(moments, m) }, nil)
+		for n, m := range moments {
+			if m.touched() >= touches {
+				break
+			}
+			if n%3 > 0 {
+				continue
+			}
+			s.dooms = dooms{{m.touched() + 1, payouttest.Dooms()[n/3%len(payouttest.Dooms())]}}
+			all, wrong := l.live(s, l.begin, nil, nil)
+			before := fmt.Sprint(l.state(), wrong)
+			again, wrong := l.live(s, m, nil, nil)
+			if after := fmt.Sprint(l.state(), wrong); all != again || before != after {
+				t.Fatalf("%s from step %d: %d touches and %s, not %d and %s", s, n, again, after, all, before)
+			}
+		}
+	}
+}
+
+// TestTheJudgeOfArrivalsCanSayNo: whatever is not as it was told is found.
+func TestTheJudgeOfArrivalsCanSayNo(t *testing.T) {
+	t.Parallel()
+	l := lobbies()
+	s, err := parseArrival("intake/photo/death.dead.well/relayed/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(){
+		"nobody was told":            func() { l.asked[0].status = 0 },
+		"another case":               func() { l.asked[0].answer = `{"id":"another"}` },
+		"a picture that was lost":    func() { clear(l.pictures) },
+		"a picture nobody was told":  func() { l.asked[1].status = 400 },
+		"a register said otherwise":  func() { l.conduct.saying = sayings("death")[0] },
+		"a register said nothing":    func() { l.conduct.manner, l.conduct.span = broken, "ever" },
+		"less than without trouble":  func() { l.usual++ },
+		"something personal is told": func() { l.Log.WriteString(l.secrets[0]) },
+	} {
+		usual := l.usual
+		if _, wrong := l.live(s, l.begin, nil, nil); len(wrong) > 0 {
+			t.Fatal(wrong)
+		}
+		spoil()
+		if _, wrong := lived(l.found, l.Fate.Touches, l.judge); len(wrong) == 0 {
+			t.Errorf("%s, and nobody minds", name)
+		}
+		l.usual = usual
 	}
 }
 
@@ -157,11 +254,11 @@ func TestAMistakeIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	s := schedule{office: decided, end: ends()[0], ask: payouttest.Less, chatter: "once", messages: "swept"}
 	with, without, l := &count{}, &count{}, born()
-	without.deepen(l, s, l.begin, 2, nil)
+	deepening[schedule, moment]{without, l, nil, eachWay[schedule]}.run(s, l.begin, 2)
 	if l.met != 0 {
 		t.Errorf("%d lives ended early without a memory", l.met)
 	}
-	with.deepen(l, s, l.begin, 2, memory{})
+	deepening[schedule, moment]{with, l, memory{}, eachWay[schedule]}.run(s, l.begin, 2)
 	if with.total() != without.total() || with.failed.Load() != without.failed.Load() || with.failed.Load() < with.total()/4 || l.met == 0 {
 		t.Errorf("%d of %d found out with a memory, %d of %d without; %d ended early",
 			with.failed.Load(), with.total(), without.failed.Load(), without.total(), l.met)
@@ -189,7 +286,7 @@ func TestACrashBeginsWhereItFalls(t *testing.T) {
 				break
 			}
 			s := r.schedule
-			s.dooms = []doomed{{m.room.Touches() + 1, payouttest.Dooms()[n%len(payouttest.Dooms())]}}
+			s.dooms = dooms{{m.room.Touches() + 1, payouttest.Dooms()[n/3%len(payouttest.Dooms())]}}
 			all, wrong := l.live(s, l.begin, nil, nil)
 			before := fmt.Sprint(l.Payout(), l.Teller.Credits, l.Alarms, wrong)
 			again, wrong := l.live(s, m, nil, nil)
@@ -205,7 +302,7 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	for _, r := range append(roots()[:200], officeRoots()...) {
 		s := r.schedule
-		s.dooms = []doomed{{3, payouttest.LostDone}, {7, payouttest.DieBefore}}
+		s.dooms = dooms{{3, payouttest.LostDone}, {7, payouttest.DieBefore}}
 		got, err := parse(s.String())
 		if err != nil || got.String() != s.String() {
 			t.Fatalf("%s came back as %s: %v", s, got, err)

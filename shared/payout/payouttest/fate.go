@@ -75,8 +75,9 @@ func Live(f func() error) (lived bool, err error) {
 	return true, f()
 }
 
-// touch does act, or not, as fate has it. lost is what a caller then gets.
-func (f *Fate) touch(act func() error, lost error) error {
+// Touch does act, or not, as fate has it. lost is what the caller gets when its
+// answer is lost.
+func (f *Fate) Touch(act func() error, lost error) error {
 	switch f.next() {
 	case DieBefore:
 		panic(killed{})
@@ -108,7 +109,7 @@ func (m *Mortal) Transact(ctx context.Context, writes ...table.Write) error {
 	if err := ctx.Err(); err != nil {
 		return err // a store does not write for somebody who has gone
 	}
-	return m.Fate.touch(func() error { return m.Store.Transact(ctx, writes...) }, table.ErrUnknown)
+	return m.Fate.Touch(func() error { return m.Store.Transact(ctx, writes...) }, table.ErrUnknown)
 }
 
 var errCut = errors.New("connection cut")
@@ -119,7 +120,7 @@ type line struct {
 }
 
 func (l line) RoundTrip(r *http.Request) (answer *http.Response, err error) {
-	err = l.fate.touch(func() error {
+	err = l.fate.Touch(func() error {
 		var err error
 		answer, err = l.to.RoundTrip(r)
 		return err

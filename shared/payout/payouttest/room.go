@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -87,9 +88,14 @@ func (k oneKey) ByID(context.Context, string) (seal.Key, error) { return k.Key, 
 type Option func(*options)
 
 type options struct {
-	sign func(name string, fill byte) (bank.Signer, bank.Verifier)
-	open func(*Room) Case
+	sign   func(name string, fill byte) (bank.Signer, bank.Verifier)
+	open   func(*Room) Case
+	random io.Reader
 }
+
+// Sealing has random make the nonces of the room's box: with the same ones two lives
+// that wrote the same have the same Fingerprint.
+func Sealing(random io.Reader) Option { return func(o *options) { o.random = random } }
 
 // Opened puts an application of the caller's own into the store, as it is, instead
 // of the usual one.
@@ -103,7 +109,7 @@ func QuickSignatures() Option { return func(o *options) { o.sign = quickSigner }
 // New is a room in which fate rules every touch after the approval.
 func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 	t.Helper()
-	set := options{sign: signer, open: (*Room).approved}
+	set := options{sign: signer, open: (*Room).approved, random: rand.Reader}
 	for _, o := range opts {
 		o(&set)
 	}
@@ -111,7 +117,7 @@ func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Room{T: t, Store: embedded.Memory(), Fate: fate, Box: seal.NewBox(oneKey{key}, rand.Reader), at: Start,
+	r := &Room{T: t, Store: embedded.Memory(), Fate: fate, Box: seal.NewBox(oneKey{key}, set.random), at: Start,
 		Log: &bytes.Buffer{}, Alarms: map[string]int64{}}
 	r.Table = &Mortal{Store: r.Store, Fate: fate}
 	ours, oursPublic := set.sign("ours", 1)
