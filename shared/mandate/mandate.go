@@ -115,11 +115,14 @@ func New(id string, kind Kind, title, number string, body, unit civil.DivisionCo
 	return Mandate{ID: id, Version: 1, Kind: kind, State: Open, Title: title, Number: number, Body: body, Unit: unit, Due: due, Told: Hand{by, at}}
 }
 
-// same reports whether two hands are one human being or one account.
-func same(a event.Actor, hands ...*Hand) bool {
-	return slices.ContainsFunc(hands, func(h *Hand) bool {
-		return h != nil && (h.By.ID == a.ID || h.By.Person != "" && h.By.Person == a.Person)
-	})
+// another reports whether by is a member of staff whose person is known, who gave none
+// of hands and whom m is not about.
+func (m Mandate) another(by event.Actor, hands ...*Hand) bool {
+	names := []string{m.About}
+	for _, h := range hands {
+		names = append(names, event.Names(h.By)...)
+	}
+	return by.Stranger(names...)
 }
 
 // Reply is m answered by somebody of the unit (of the supervision body for a clue),
@@ -132,6 +135,8 @@ func (m Mandate) Reply(by event.Actor, proof []string, at time.Time) (Mandate, e
 		return m, ErrProof
 	case m.About == by.ID:
 		return m, ErrConcerned
+	case !m.another(by):
+		return m, ErrPerson
 	}
 	m.Version, m.State, m.Answer, m.Proof = m.Version+1, Answered, &Hand{by, at}, proof
 	return m, nil
@@ -142,7 +147,7 @@ func (m Mandate) Return(by event.Actor) (Mandate, error) {
 	switch {
 	case m.State != Answered:
 		return m, ErrState
-	case same(by, m.Answer):
+	case !m.another(by, m.Answer):
 		return m, ErrPerson
 	}
 	m.Version, m.State, m.Returns = m.Version+1, Open, m.Returns+1
@@ -154,7 +159,7 @@ func (m Mandate) Settle(by event.Actor, outcome string, at time.Time) (Mandate, 
 	switch {
 	case m.State != Answered:
 		return m, ErrState
-	case same(by, m.Answer) || m.About == by.ID:
+	case !m.another(by, m.Answer):
 		return m, ErrPerson
 	case !slices.Contains(rules[m.Kind].outcomes, outcome):
 		return m, ErrOutcome
@@ -172,7 +177,7 @@ func (m Mandate) LookAgain(by event.Actor, lasting bool, at time.Time) (Mandate,
 	switch {
 	case m.State != Again || at.Before(m.AgainAt):
 		return m, ErrState
-	case same(by, m.Answer, m.Close):
+	case !m.another(by, m.Answer, m.Close):
 		return m, ErrPerson
 	}
 	m.Version, m.Look, m.Lasting, m.State = m.Version+1, &Hand{by, at}, &lasting, Looked

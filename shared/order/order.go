@@ -82,10 +82,14 @@ func New(id string, a application.Application, award string, kind Kind, by event
 		Asked: by, At: at, Due: at.Add(term)}
 }
 
-// Complete is o done by a second person. Who may be that is for the policies.
+// Complete is o done by a second person, who is not the one who asked. Who may be that
+// is for the policies.
 func (o Order) Complete(by event.Actor) (Order, error) {
-	if o.State != Open {
+	switch {
+	case o.State != Open:
 		return o, ErrDone
+	case o.Asked.Person == "" || !by.Stranger(event.Names(o.Asked)...):
+		return o, application.ErrSamePerson
 	}
 	o.State, o.Done, o.Version = Done, &by, o.Version+1
 	return o, nil
