@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/ident"
@@ -241,9 +242,13 @@ func (x *exchange) run() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	parts, err := x.pathValues()
+	if err != nil {
+		return answer{}, err
+	}
 	req := Request{
 		Trace: x.id, Language: x.lang, Operation: x.route.Pattern,
-		QueryValues: query, PathValues: x.pathValues(),
+		QueryValues: query, PathValues: parts,
 	}
 	if err := x.identify(&req); err != nil {
 		return answer{}, err
@@ -291,12 +296,17 @@ func (x *exchange) query(allowed []string) (map[string]string, error) {
 			}
 			return nil, ErrQuery
 		}
-		if len(vs) != 1 || len(vs[0]) > 256 || strings.ToValidUTF8(vs[0], "") != vs[0] || !printable(vs[0], false) {
+		if len(vs) != 1 || !plain(vs[0]) {
 			return nil, ErrQuery
 		}
 		out[name] = vs[0]
 	}
 	return out, nil
+}
+
+// plain reports whether a value in a URL may be part of a key: short, and text.
+func plain(value string) bool {
+	return len(value) <= 256 && utf8.ValidString(value) && printable(value, false)
 }
 
 func tokenLike(name string) bool {
@@ -309,12 +319,14 @@ func tokenLike(name string) bool {
 	return false
 }
 
-func (x *exchange) pathValues() map[string]string {
+// pathValues are the parts of the path that the route names. Where one is not plain
+// there is nothing: no store could be asked for it.
+func (x *exchange) pathValues() (map[string]string, error) {
 	var out map[string]string
 	for rest := x.route.Pattern; ; {
 		_, after, ok := strings.Cut(rest, "{")
 		if !ok {
-			return out
+			return out, nil
 		}
 		name, tail, _ := strings.Cut(after, "}")
 		name = strings.TrimSuffix(name, "...")
@@ -325,7 +337,11 @@ func (x *exchange) pathValues() map[string]string {
 		if out == nil {
 			out = map[string]string{}
 		}
-		out[name] = x.r.PathValue(name)
+		value := x.r.PathValue(name)
+		if !plain(value) {
+			return nil, ErrNoRoute
+		}
+		out[name] = value
 	}
 }
 

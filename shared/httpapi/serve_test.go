@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
@@ -412,6 +414,11 @@ func FuzzHead(f *testing.F) {
 		}]) (struct {
 			Who string `json:"who"`
 		}, error) {
+			if id := c.Path("id"); len(id) > 256 || !utf8.ValidString(id) {
+				return struct {
+					Who string `json:"who"`
+				}{}, errors.New("no store can be asked for that")
+			}
 			return struct {
 				Who string `json:"who"`
 			}{c.Principal.ID}, nil
@@ -421,6 +428,8 @@ func FuzzHead(f *testing.F) {
 	f.Add("/v1/things/a", "after=x", "Bearer "+citizen, "k1", "zh", "application/json", "")
 	f.Add("/v1/things/a%2fb", "after=x&after=y", "Bearer", "", "en;q=x", "application/json; charset=gbk", "gzip")
 	f.Add("/v1//things/../a", "token=1", "bearer "+citizen+" x", "k\x00", "*", "text/plain", "identity")
+	f.Add("/v1/things/\xff", "after=x", "Bearer "+citizen, "k1", "", "application/json", "")
+	f.Add("/v1/things/"+strings.Repeat("x", 1000), "", "Bearer "+citizen, "k1", "", "application/json", "")
 	f.Add("", "%zz", "Basic YTpi", strings.Repeat("k", 129), "", "", "")
 	f.Fuzz(func(t *testing.T, path, query, authorization, key, language, media, encoding string) {
 		const canary = "11010519491231002X"
