@@ -166,7 +166,7 @@ func New(b Batch, by event.Actor, at time.Time) (Batch, error) {
 	if b.Most.Count < 1 || !b.Most.Fen.Payable() || len(b.Townships) == 0 || b.Layout == "" {
 		return b, ErrNothing
 	}
-	if !person(by) {
+	if !by.Stranger() {
 		return b, ErrPerson
 	}
 	b.Version, b.State, b.Since, b.Proposed = 1, Proposed, at, Hand{by, at}
@@ -178,7 +178,7 @@ func (b Batch) Release(by event.Actor, at time.Time) (Batch, error) {
 	if b.State != Proposed {
 		return b, ErrState
 	}
-	if !person(by) || by.ID == b.Proposed.By.ID || by.Person == b.Proposed.By.Person {
+	if !by.Stranger(event.Names(b.Proposed.By)...) {
 		return b, ErrPerson
 	}
 	b.Released = &Hand{by, at}
@@ -190,14 +190,12 @@ func (b Batch) Cancel(by event.Actor, at time.Time) (Batch, error) {
 	if b.State != Proposed {
 		return b, ErrState
 	}
-	if !person(by) {
+	if !by.Stranger() {
 		return b, ErrPerson
 	}
 	b.Cancelled = &Hand{by, at}
 	return b.to(Cancelled, at, time.Time{}), nil
 }
-
-func person(a event.Actor) bool { return a.Kind == event.Staff && a.ID != "" && a.Person != "" }
 
 // to moves to a state.
 func (b Batch) to(s State, at, next time.Time) Batch {

@@ -1,7 +1,6 @@
 package batch_test
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -11,15 +10,11 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/batch"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/event/eventtest"
 	"github.com/doudi-aid/doudi/shared/payout"
-	"github.com/doudi-aid/doudi/shared/payout/payouttest"
-	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 	"github.com/doudi-aid/doudi/shared/work"
 )
-
-// dooms are what becomes of one write, most often nothing.
-var dooms = []payouttest.Doom{"", "", "", payouttest.Lost, payouttest.LostDone}
 
 // TestLifeOfAFile has people and the bank do and say anything about one file, over
 // a store that loses writes and answers. What is stored is what the last step
@@ -31,11 +26,9 @@ func TestLifeOfAFile(t *testing.T) {
 	words := []payout.Word{payout.Processing, payout.Processing, payout.Declined, payout.NotFound, payout.Short, payout.Refused, payout.Conflict, payout.Silence}
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx, now := t.Context(), at
-		fate := payouttest.NewFate(nil)
-		s := &payouttest.Mortal{Store: embedded.Memory(), Fate: fate}
+		s := eventtest.Over(embedded.Memory())
 		b := proposed(t)
-		var stale batch.Batch // as somebody saw it before
-		held := false         // the bank has said that it has the file, or the payouts went back
+		held := false // the bank has said that it has the file, or the payouts went back
 		step := func(t *rapid.T, kind string, next batch.Batch, err error, by event.Actor) {
 			if err != nil {
 				if next.Version != b.Version {
@@ -43,24 +36,16 @@ func TestLifeOfAFile(t *testing.T) {
 				}
 				return
 			}
-			doom := rapid.SampledFrom(dooms).Draw(t, "doom")
-			fate.Turn(0, map[int]payouttest.Doom{1: doom})
-			if err := batch.Commit(ctx, s, next, next.Event(kind, by, now)); (doom == "") != (err == nil) {
-				t.Fatalf("%s: %v", doom, err)
-			}
-			if doom != "" { // whoever hears nothing sends it again
-				if err := batch.Commit(ctx, s, next, next.Event(kind, by, now)); errors.Is(err, batch.ErrMovedOn) != (doom == payouttest.LostDone) || doom == payouttest.Lost && err != nil {
-					t.Fatalf("sent again after %s: %v", doom, err)
-				}
-			}
+			at := now
+			s.Step(t, batch.ErrMovedOn, func() error { return batch.Commit(ctx, s, next, next.Event(kind, by, at)) })
 			if held && (next.State == batch.Ready || next.State == batch.Sending) && b.State != next.State {
 				t.Fatalf("%s to %s: the bank has the file, or its payouts are elsewhere", b.State, next.State)
 			}
-			stale, b = b, next
+			b = next
 			held = held || b.Accepted || b.State == batch.Rejecting
 		}
 		step(rt, "proposed", b, nil, anna)
-		person := func(t *rapid.T) event.Actor { return rapid.SampledFrom([]event.Actor{anna, bert, self}).Draw(t, "who") }
+		person := func(t *rapid.T) event.Actor { return rapid.SampledFrom([]event.Actor{anna, bert, self, {Kind: event.Staff, ID: "second-account", Person: anna.Person}, {Kind: event.Staff, ID: "nobody"}}).Draw(t, "who") }
 		says := func(t *rapid.T) {
 			r := said(b, rapid.SampledFrom(words).Draw(t, "word"))
 			if r.Word == payout.Processing && rapid.Bool().Draw(t, "return") {
@@ -141,40 +126,21 @@ func TestLifeOfAFile(t *testing.T) {
 			},
 			"on": on, "further": on, "and on": on, "to the end": on,
 			"says": says,
-			// Whoever read the file before it moved stores nothing.
-			"late": func(t *rapid.T) {
-				if stale.Version == 0 || stale.Version == b.Version {
-					return
-				}
-				stale.Version++
-				if err := batch.Commit(ctx, s, stale, stale.Event("late", self, now)); !errors.Is(err, batch.ErrMovedOn) {
-					t.Fatalf("a step from version %d of a file of version %d: %v", stale.Version-1, b.Version, err)
-				}
-				stale.Version--
-			},
+			"late": s.Late,
 			"": func(t *rapid.T) {
 				stored, err := batch.Get(ctx, s, b.ID)
-				if got, want := text(t, stored), text(t, b); err != nil || got != want {
-					t.Fatalf("stored %s, not %s: %v", got, want, err)
+				if err != nil {
+					t.Fatal(err)
 				}
-				item, _, err := s.Get(ctx, batch.Key(b.ID))
-				if due, _, owed := work.Owed(item); err != nil || owed == b.Next.IsZero() || owed && due.Sub(b.Next).Abs() > time.Second {
-					t.Fatalf("%s is owed at %v, not %v: %v", b.State, due, b.Next, err)
-				}
-				events := 0
-				for _, err := range table.All(ctx, s, table.Query{PK: batch.Partition(b.ID)}.Prefix(event.Prefix)) {
-					if events++; err != nil {
-						t.Fatal(err)
-					}
-				}
-				if int64(events) != b.Version {
-					t.Fatalf("%d events of %d versions", events, b.Version)
+				item := s.Holds(t, batch.Key(b.ID), batch.Noun, b.ID, b.Version, stored, b)
+				if due, _, owed := work.Owed(item); owed == b.Next.IsZero() || owed && due.Sub(b.Next).Abs() > time.Second {
+					t.Fatalf("%s is owed at %v, not %v", b.State, due, b.Next)
 				}
 				if b.Lines.Count > b.Most.Count || b.Lines.Fen > b.Most.Fen {
 					t.Fatalf("%+v in a file of at most %+v", b.Lines, b.Most)
 				}
-				if b.Released != nil && b.Released.By.Person == b.Proposed.By.Person {
-					t.Fatal("released by who proposed it")
+				if b.Released != nil {
+					eventtest.Apart(t, "released", b.Released.By, b.Proposed.By)
 				}
 				if over := b.State == batch.Empty || b.State == batch.Cancelled || b.State == batch.Proposed; !over && b.Next.IsZero() && now.Sub(b.SentAt) < batch.Watched && b.State != batch.Rejected {
 					t.Fatalf("nobody owns a file that is %s", b.State)
@@ -182,12 +148,4 @@ func TestLifeOfAFile(t *testing.T) {
 			},
 		})
 	})
-}
-
-func text(t *rapid.T, v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
 }

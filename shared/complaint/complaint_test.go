@@ -2,7 +2,6 @@ package complaint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,7 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/event"
-	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/event/eventtest"
 	"github.com/doudi-aid/doudi/shared/table/embedded"
 )
 
@@ -74,50 +73,22 @@ func TestRandomLives(t *testing.T) {
 		clocks := map[string]Clock{}
 		told := map[string]int{}
 		extended := 0
-		store, kept := &wire{Store: embedded.Memory()}, c
-		kept.Version = 0
-		// keep stores what an act made. Whoever hears nothing sends it again, and
-		// whoever read the complaint before it moved stores nothing.
+		life, kept := eventtest.Over(embedded.Memory()), int64(0)
+		// keep stores what an act made.
 		keep := func(t *rapid.T) {
-			if c.Version == kept.Version {
+			if c.Version == kept {
 				return
 			}
-			e := c.Event("act", officer(0), now)
-			lost := rapid.SampledFrom([]string{"", "", "", "write", "answer"}).Draw(t, "lost")
-			switch lost {
-			case "write":
-				store.lost = 1
-			case "answer":
-				store.lose = 1
-			}
-			if err := Commit(context.Background(), store, c, e); (lost == "") != (err == nil) {
-				t.Fatalf("lost %s: %v", lost, err)
-			}
-			if err := Commit(context.Background(), store, c, e); errors.Is(err, ErrMovedOn) != (lost != "write") || lost == "write" && err != nil {
-				t.Fatalf("sent again, lost %s: %v", lost, err)
-			}
-			kept = c
+			next, e := c, c.Event("act", officer(0), now)
+			life.Step(t, ErrMovedOn, func() error { return Commit(context.Background(), life, next, e) })
+			kept = c.Version
 		}
 		stored := func(t *rapid.T) {
-			item, found, err := store.Get(context.Background(), Key(c.ID))
-			if err != nil || !found {
-				t.Fatal(found, err)
+			have, err := Get(context.Background(), life, c.ID)
+			if err != nil {
+				t.Fatal(err)
 			}
-			have, err := Decode(item)
-			got, err2 := json.Marshal(have)
-			want, err3 := json.Marshal(c)
-			if err := errors.Join(err, err2, err3); err != nil || string(got) != string(want) {
-				t.Fatalf("stored %s, not %s: %v", got, want, err)
-			}
-			events := int64(0)
-			for _, err := range table.All(context.Background(), store, table.Query{PK: Partition(c.ID)}.Prefix(event.Prefix)) {
-				if events++; err != nil {
-					t.Fatal(err)
-				}
-			}
-			if events != c.Version {
-				t.Fatalf("%d events of %d versions", events, c.Version)
-			}
+			life.Holds(t, Key(c.ID), Noun, c.ID, c.Version, have, c)
 		}
 		divisions := []civil.DivisionCode{township, sibling, county, city}
 		try := func(name string, act func(by event.Actor) (Complaint, error)) func(*rapid.T) {
@@ -186,6 +157,7 @@ func TestRandomLives(t *testing.T) {
 			"pause": try("pause", func(by event.Actor) (Complaint, error) {
 				return c.Pause(now.AddDate(0, 0, rapid.IntRange(0, 12).Draw(t, "days")), "hearing", r, by, now)
 			}),
+			"late":   life.Late,
 			"resume": try("resume", func(by event.Actor) (Complaint, error) { return c.Resume(by, now) }),
 			"tell": func(t *rapid.T) {
 				n, _, ok := c.Tell(now)

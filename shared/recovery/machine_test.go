@@ -1,7 +1,6 @@
 package recovery_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -11,24 +10,12 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/event/eventtest"
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
-	"github.com/doudi-aid/doudi/shared/payout/payouttest"
 	"github.com/doudi-aid/doudi/shared/recovery"
 	"github.com/doudi-aid/doudi/shared/table"
 )
-
-// dooms are what becomes of one write, most often nothing.
-var dooms = []payouttest.Doom{"", "", "", payouttest.Lost, payouttest.LostDone}
-
-// officer is one of four people with an account each; the fifth account belongs
-// to the first, and the sixth is a machine.
-func officer(n int) event.Actor {
-	if n == 5 {
-		return machine
-	}
-	return event.Actor{Kind: event.Staff, ID: fmt.Sprintf("officer-%d", n), Person: fmt.Sprintf("b1.person%d", n%4)}
-}
 
 // TestLifeOfMoneyThatIsAskedBack has anybody do anything to the cases about one
 // payment, over a store that loses writes and answers. What is stored is what the
@@ -43,30 +30,14 @@ func TestLifeOfMoneyThatIsAskedBack(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx, now := t.Context(), at
-		fate := payouttest.NewFate(nil)
-		s := &payouttest.Mortal{Store: room.Store.Fork(), Fate: fate}
+		s := eventtest.Over(room.Store.Fork())
 		var cases []recovery.Recovery // the last is under way
-		var before []table.Write      // of the step before the last
 		last := func() *recovery.Recovery { return &cases[len(cases)-1] }
-		who := func(t *rapid.T) event.Actor { return officer(rapid.IntRange(0, 5).Draw(t, "who")) }
-		// keep stores what a step made. Whoever hears nothing sends it again.
 		keep := func(t *rapid.T, writes []table.Write, err error) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			doom := rapid.SampledFrom(dooms).Draw(t, "doom")
-			fate.Turn(0, map[int]payouttest.Doom{1: doom})
-			err = s.Transact(ctx, writes...)
-			if (doom == "") != (err == nil) {
-				t.Fatalf("%s: %v", doom, err)
-			}
-			if doom != "" {
-				err := s.Transact(ctx, writes...)
-				if _, stood := errors.AsType[*table.ConditionError](err); stood != (doom == payouttest.LostDone) || !stood && err != nil {
-					t.Fatalf("sent again after %s: %v", doom, err)
-				}
-			}
-			before = writes
+			s.Step(t, application.ErrMovedOn, func() error { return table.Commit(ctx, s, application.ErrMovedOn, writes...) })
 		}
 		step := func(t *rapid.T, kind string, next recovery.Recovery, err error, by event.Actor) {
 			if err != nil {
@@ -77,7 +48,7 @@ func TestLifeOfMoneyThatIsAskedBack(t *testing.T) {
 			*last() = next
 		}
 		begin := func(t *rapid.T) {
-			by := who(t)
+			by := eventtest.Who(t)
 			r := draft(rapid.SampledFrom(recovery.Reasons()).Draw(t, "reason"))
 			r.ID = fmt.Sprintf("r%d", len(cases)+1)
 			r, err := recovery.New(r, room.Head(), p, cases, by, now)
@@ -116,7 +87,7 @@ func TestLifeOfMoneyThatIsAskedBack(t *testing.T) {
 		// on is the next step by whoever may take it, so that lives get far.
 		on := func(t *rapid.T) {
 			for n := range 4 {
-				by, r := officer(n), last()
+				by, r := eventtest.Cast()[n], last()
 				var next recovery.Recovery
 				var err error
 				kind := string(r.State)
@@ -153,64 +124,50 @@ func TestLifeOfMoneyThatIsAskedBack(t *testing.T) {
 			"begin": begin,
 			"on":    on, "further": on, "and on": on, "and further": on, "to the end": on,
 			"hear": func(t *rapid.T) {
-				by := who(t)
+				by := eventtest.Who(t)
 				n, err := last().Hear(rapid.SampledFrom([]recovery.How{recovery.Stated, recovery.Silent, recovery.Heirs}).Draw(t, "how"), []string{paper}, by, now)
 				step(t, "heard", n, err, by)
 			},
 			"decide": func(t *rapid.T) {
-				by := who(t)
+				by := eventtest.Who(t)
 				n, err := last().Decide(money.Fen(rapid.SampledFrom([]int64{-1, 0, 1000, int64(paid), int64(paid) + 1}).Draw(t, "fen")),
 					money.Fen(rapid.SampledFrom([]int64{0, 0, 0, 500}).Draw(t, "penalty")), now.Add(time.Hour), by, now)
 				step(t, "decided", n, err, by)
 			},
 			"agree": func(t *rapid.T) {
-				by, left := who(t), last().Left()
+				by, left := eventtest.Who(t), last().Left()
 				n, err := last().Agree([]recovery.Instalment{{Due: now.Add(time.Hour), Fen: left / 2}, {Due: now.Add(2 * time.Hour), Fen: left - left/2}}, by, now)
 				step(t, "agreed", n, err, by)
 			},
 			"repay": func(t *rapid.T) {
-				repay(t, fmt.Sprintf("TK-%04d", rapid.IntRange(0, 4).Draw(t, "reference")), money.Fen(rapid.SampledFrom([]int64{-1, 400, int64(paid) - 400, int64(paid)}).Draw(t, "fen")), who(t))
+				repay(t, fmt.Sprintf("TK-%04d", rapid.IntRange(0, 4).Draw(t, "reference")), money.Fen(rapid.SampledFrom([]int64{-1, 400, int64(paid) - 400, int64(paid)}).Draw(t, "fen")), eventtest.Who(t))
 			},
 			"ask waiver": func(t *rapid.T) {
-				by := who(t)
+				by := eventtest.Who(t)
 				n, err := last().AskWaiver(by, now)
 				step(t, "waiver-asked", n, err, by)
 			},
 			"waive": func(t *rapid.T) {
-				by := who(t)
+				by := eventtest.Who(t)
 				n, err := last().Waive(by, now)
 				step(t, "waived", n, err, by)
 			},
 			"revoke": func(t *rapid.T) {
-				by := who(t)
+				by := eventtest.Who(t)
 				n, err := last().Revoke(by, now)
 				step(t, "revoked", n, err, by)
 			},
-			// Somebody whose screen is late sends what was stored long ago.
-			"late": func(t *rapid.T) {
-				if _, moved := errors.AsType[*table.ConditionError](s.Store.Transact(ctx, before...)); !moved {
-					t.Fatal("a step was stored twice")
-				}
-			},
+			"late": s.Late,
 			"": func(t *rapid.T) {
 				var back money.Fen
 				for _, r := range cases {
 					stored, err := recovery.Get(ctx, s, r.Application, r.ID)
-					if got, want := text(t, stored), text(t, r); err != nil || got != want {
-						t.Fatalf("stored %s, not %s: %v", got, want, err)
+					if err != nil {
+						t.Fatal(err)
 					}
-					item, _, err := s.Get(ctx, recovery.Key(r.Application, r.ID))
-					if _, owed := r.Due(); err != nil || owed != (len(item.Places) == 1) || owed != r.State.Open() {
-						t.Fatalf("%s and in %d lists: %v", r.State, len(item.Places), err)
-					}
-					events := 0
-					for _, err := range table.All(ctx, s, table.Query{PK: application.Partition(r.Application)}.Prefix(event.Prefix+recovery.Noun+"#"+r.ID+"#")) {
-						if events++; err != nil {
-							t.Fatal(err)
-						}
-					}
-					if int64(events) != r.Version {
-						t.Fatalf("%d events of %d versions", events, r.Version)
+					item := s.Holds(t, recovery.Key(r.Application, r.ID), recovery.Noun, r.ID, r.Version, stored, r)
+					if _, owed := r.Due(); owed != (len(item.Places) == 1) || owed != r.State.Open() {
+						t.Fatalf("%s and in %d lists", r.State, len(item.Places))
 					}
 					hands(t, r)
 					back += r.BackFen
@@ -244,34 +201,19 @@ func booked(cases []recovery.Recovery, reference string) bool {
 
 // hands holds who did what against who may.
 func hands(t *rapid.T, r recovery.Recovery) {
-	apart := func(a event.Actor, others ...event.Actor) {
-		for _, o := range others {
-			if a.Kind != event.Staff || a.Person == o.Person || a.ID == o.ID {
-				t.Fatalf("%s and %s are not two people, in a case that is %s", a.ID, o.ID, r.State)
-			}
-		}
-	}
 	if r.Opened.By.Kind != event.Staff {
 		t.Fatal("a machine opened it")
 	}
 	if r.Decision != nil {
-		apart(r.Decision.By, r.Opened.By, r.Hearing.By)
+		eventtest.Apart(t, "decided", r.Decision.By, r.Opened.By, r.Hearing.By)
 		if r.BackFen > r.Decision.AmountFen {
 			t.Fatalf("%s came back of %s", r.BackFen, r.Decision.AmountFen)
 		}
 	}
 	if r.Waived != nil {
-		apart(r.Waived.By, r.Waiver.By)
+		eventtest.Apart(t, "waived", r.Waived.By, r.Waiver.By)
 	}
 	if r.Revoked != nil {
-		apart(r.Revoked.By, r.Opened.By, r.Hearing.By, r.Decision.By)
+		eventtest.Apart(t, "revoked", r.Revoked.By, r.Opened.By, r.Hearing.By, r.Decision.By)
 	}
-}
-
-func text(t *rapid.T, v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
 }
