@@ -1,15 +1,12 @@
 package complain
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/calendar"
@@ -20,7 +17,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/ident"
 	"github.com/doudi-aid/doudi/shared/staff"
-	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // LineOut is one complaint in a list. It holds nothing about who complained.
@@ -58,7 +55,6 @@ type Queue struct {
 const (
 	defaultLines = 50
 	mostLines    = 100
-	lists        = 8 // read at once
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -66,33 +62,6 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // noteID is the id of the supervision note that c's next version sends.
 func noteID(c complaint.Complaint) string {
 	return ident.Derive("complaint note", c.ID, strconv.FormatInt(c.Version+1, 10))
-}
-
-// mark is a position in the merged lists: only keys.
-type mark struct{ sk, id string }
-
-func (m mark) compare(o mark) int { return cmp.Or(cmp.Compare(m.sk, o.sk), cmp.Compare(m.id, o.id)) }
-
-func (m mark) encode() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(m.sk + "\n" + m.id))
-}
-
-func decodeMark(s string) (mark, error) {
-	if s == "" {
-		return mark{}, nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	sk, id, ok := strings.Cut(string(raw), "\n")
-	if err != nil || !ok || len(raw) > table.MaxKey {
-		return mark{}, errPage
-	}
-	return mark{sk, id}, nil
-}
-
-// listed is one place in a list.
-type listed struct {
-	mark
-	pk string
 }
 
 // list is the queue of whoever asks: the supervision body's every complaint of
@@ -127,21 +96,21 @@ func list(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Queue, 
 	default:
 		return out, errPage
 	}
-	after, err := decodeMark(call.Query("after"))
-	if err != nil {
-		return out, err
+	after, ok := work.ParseMark(call.Query("after"))
+	if !ok {
+		return out, errPage
 	}
-	places, err := d.places(ctx, d.partitions(who, root, open == complaint.Open, now), open, after, 4*limit)
+	places, err := work.Merged(ctx, d.Table, d.lists(who, root, open, now), after, 4*limit)
 	if err != nil {
 		return out, err
 	}
 	for _, p := range places {
 		if len(out.Complaints) == limit {
-			out.Next = after.encode()
+			out.Next = after.String()
 			break
 		}
-		after = p.mark
-		c, err := complaint.Get(ctx, d.Table, p.id)
+		after = p.Mark
+		c, err := complaint.Get(ctx, d.Table, strings.TrimPrefix(p.Item.Key.PK, complaint.Partition("")))
 		if err != nil {
 			return out, err
 		}
@@ -156,19 +125,19 @@ func list(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Queue, 
 		out.Complaints = append(out.Complaints, line)
 	}
 	if out.Next == "" && len(places) == 4*limit {
-		out.Next = after.encode() // there is more behind those that are not the caller's to see
+		out.Next = after.String() // there is more behind those that are not the caller's to see
 	}
 	return out, nil
 }
 
-// partitions are the lists that who looks into: of the supervision body for the
+// lists are those that who looks into: of the supervision body for the
 // divisions they supervise, all in them and all above, because what is overdue has
 // climbed there; and the duty lists of the divisions they work in.
-func (d Deps) partitions(who staff.Staff, root civil.DivisionCode, open bool, now time.Time) []string {
-	var all []string
-	add := func(pk string) {
-		if !slices.Contains(all, pk) {
-			all = append(all, pk)
+func (d Deps) lists(who staff.Staff, root civil.DivisionCode, open string, now time.Time) []work.List {
+	var all []work.List
+	add := func(pk, prefix string) {
+		if l := (work.List{PK: pk, Prefix: prefix}); !slices.Contains(all, l) {
+			all = append(all, l)
 		}
 	}
 	roots := func(held []civil.DivisionCode) []civil.DivisionCode {
@@ -182,69 +151,17 @@ func (d Deps) partitions(who staff.Staff, root civil.DivisionCode, open bool, no
 	supervised := append(who.Holds(now, staff.Supervisor, staff.Auditor), who.Given(now, staff.ListComplaints, around)...)
 	for _, h := range roots(supervised) {
 		for _, code := range append(d.Tree.Below(h, today), d.within(h, now)...) {
-			add(complaint.List(code))
+			add(complaint.List(code), open)
 		}
 	}
-	if open {
+	if open == complaint.Open {
 		for _, h := range roots(who.Holds(now, staff.Clerk, staff.Reviewer, staff.Approver)) {
 			for _, code := range d.Tree.Below(h, today) {
-				add(complaint.DutyList(code))
+				add(complaint.DutyList(code), "") // holds open ones only
 			}
 		}
 	}
 	return all
-}
-
-// places are the first n places after a position in all the lists together.
-func (d Deps) places(ctx context.Context, partitions []string, open string, after mark, n int) ([]listed, error) {
-	found := make([][]listed, len(partitions))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(lists)
-	for i, pk := range partitions {
-		g.Go(func() (err error) {
-			found[i], err = d.placesOf(ctx, pk, open, after, n)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	all := slices.Concat(found...)
-	slices.SortFunc(all, func(a, b listed) int { return a.compare(b.mark) })
-	return all[:min(n, len(all))], nil
-}
-
-func (d Deps) placesOf(ctx context.Context, pk, open string, after mark, n int) ([]listed, error) {
-	prefix := open
-	if strings.HasPrefix(pk, complaint.DutyList("")) {
-		prefix = "" // a duty list holds open ones only
-	}
-	q := table.Query{Index: table.ByWork, PK: pk, Limit: min(n, table.MaxPage)}.Prefix(prefix)
-	if from := prefix + after.sk; after.sk != "" {
-		q.From = from
-	}
-	var all []listed
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range page.Items {
-			for _, p := range item.Places {
-				if p.Index != table.ByWork {
-					continue
-				}
-				l := listed{mark{strings.TrimPrefix(p.SK, prefix), strings.TrimPrefix(item.Key.PK, complaint.Partition(""))}, pk}
-				if l.compare(after) > 0 {
-					all = append(all, l)
-				}
-			}
-		}
-		if page.Next == "" || len(all) >= n {
-			return all, nil
-		}
-		q.After = page.Next
-	}
 }
 
 // line is c in a list.

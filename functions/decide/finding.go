@@ -16,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/inspection/model"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // inspector is who finds what models find: a machine, which may hold and never refuse.
@@ -193,25 +194,25 @@ func listFindings(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) 
 			return Found{}, ErrPage
 		}
 	}
-	after, err := decodeMark(call.Query("after"))
+	after, err := page(call.Query("after"))
 	if err != nil {
 		return Found{}, err
 	}
-	var lists []string
+	var lists []work.List
 	for _, code := range d.below(roots, now) {
-		lists = append(lists, inspection.List(code))
+		lists = append(lists, work.List{PK: inspection.List(code)})
 	}
-	items, err := d.listed(ctx, lists, after, limit+1)
+	items, err := work.Merged(ctx, d.Table, lists, after, limit+1)
 	if err != nil {
 		return Found{}, err
 	}
 	out := Found{Findings: []FindingOut{}}
 	if len(items) > limit {
 		items = items[:limit]
-		out.Next = markOf(items[limit-1]).encode()
+		out.Next = items[limit-1].Mark.String()
 	}
 	for _, item := range items {
-		f, err := inspection.Decode(item)
+		f, err := inspection.Decode(item.Item)
 		if err != nil {
 			return Found{}, err
 		}
@@ -355,25 +356,25 @@ func inspectAgain(ctx context.Context, d Deps, call httpapi.Call[Inspecting]) (I
 		f.Add("/township", "township", "请填写一个乡镇（街道）的12位代码。")
 		return out, f.Err()
 	}
-	after, err := decodeMark(call.Body.After)
+	after, err := page(call.Body.After)
 	if err != nil {
 		return out, err
 	}
-	items, err := d.list(ctx, application.WorkList(township), after, pageOfCases+1)
+	items, err := work.Merged(ctx, d.Table, []work.List{{PK: application.WorkList(township)}}, after, pageOfCases+1)
 	if err != nil {
 		return out, err
 	}
 	if len(items) > pageOfCases {
 		items = items[:pageOfCases]
-		out.Next = markOf(items[pageOfCases-1]).encode()
+		out.Next = items[pageOfCases-1].Mark.String()
 	}
 	// The machine finds, and the record says at whose wish it looked.
 	by := event.Actor{Kind: event.System, ID: inspector.ID + "#" + who.ID}
 	for _, item := range items {
-		if !application.Is(item.Key) {
+		if !application.Is(item.Item.Key) {
 			continue
 		}
-		a, err := application.Decode(item)
+		a, err := application.Decode(item.Item)
 		if err != nil {
 			return out, err
 		}

@@ -1,15 +1,11 @@
 package decide
 
 import (
-	"cmp"
 	"context"
-	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/calendar"
@@ -25,6 +21,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/recovery"
 	"github.com/doudi-aid/doudi/shared/staff"
 	"github.com/doudi-aid/doudi/shared/table"
+	"github.com/doudi-aid/doudi/shared/work"
 )
 
 // Tasks is one page of what is owed in the caller's divisions, the most urgent first.
@@ -107,7 +104,6 @@ func next(a application.Application) staff.Action {
 const (
 	defaultTasks = 50
 	mostTasks    = 100
-	together     = 8 // lists read at once
 )
 
 // tasks lists what is owed in the caller's divisions and everything below them,
@@ -132,15 +128,15 @@ func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks,
 			return Tasks{}, ErrPage
 		}
 	}
-	after, err := decodeMark(call.Query("after"))
+	after, err := page(call.Query("after"))
 	if err != nil {
 		return Tasks{}, err
 	}
-	var lists []string
+	var lists []work.List
 	for _, code := range d.below(roots, now) {
-		lists = append(lists, application.WorkList(code), reconciliation.List(code))
+		lists = append(lists, work.List{PK: application.WorkList(code)}, work.List{PK: reconciliation.List(code)})
 	}
-	items, err := d.listed(ctx, lists, after, limit+1)
+	items, err := work.Merged(ctx, d.Table, lists, after, limit+1)
 	if err != nil {
 		return Tasks{}, err
 	}
@@ -150,10 +146,10 @@ func tasks(ctx context.Context, d Deps, call httpapi.Call[httpapi.None]) (Tasks,
 	}
 	if len(items) > limit {
 		items = items[:limit]
-		out.Next = markOf(items[limit-1]).encode()
+		out.Next = items[limit-1].Mark.String()
 	}
 	for _, item := range items {
-		t, ok, err := d.task(ctx, who, item, now)
+		t, ok, err := d.task(ctx, who, item.Item, now)
 		if err != nil {
 			return Tasks{}, err
 		}
@@ -202,78 +198,13 @@ func (d Deps) below(roots []civil.DivisionCode, now time.Time) []civil.DivisionC
 	return slices.Compact(all)
 }
 
-// mark is a position in the merged lists: only keys.
-type mark struct{ sk, pk, item string }
-
-func (m mark) compare(o mark) int {
-	return cmp.Or(cmp.Compare(m.sk, o.sk), cmp.Compare(m.pk, o.pk), cmp.Compare(m.item, o.item))
-}
-
-func (m mark) encode() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(m.sk + "\n" + m.pk + "\n" + m.item))
-}
-
-func decodeMark(s string) (mark, error) {
-	if s == "" {
-		return mark{}, nil
+// page is the mark that a caller gives.
+func page(text string) (work.Mark, error) {
+	m, ok := work.ParseMark(text)
+	if !ok {
+		return m, ErrPage
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	parts := strings.Split(string(raw), "\n")
-	if err != nil || len(parts) != 3 || len(raw) > table.MaxKey {
-		return mark{}, ErrPage
-	}
-	return mark{parts[0], parts[1], parts[2]}, nil
-}
-
-func markOf(item table.Item) mark {
-	m := mark{pk: item.Key.PK, item: item.Key.SK}
-	for _, p := range item.Places {
-		if p.Index == table.ByWork {
-			m.sk = p.SK
-		}
-	}
-	return m
-}
-
-// listed is the first n items after a position in several lists of the work index,
-// merged.
-func (d Deps) listed(ctx context.Context, partitions []string, after mark, n int) ([]table.Item, error) {
-	found := make([][]table.Item, len(partitions))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(together)
-	for i, pk := range partitions {
-		g.Go(func() (err error) {
-			found[i], err = d.list(ctx, pk, after, n)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	all := slices.Concat(found...)
-	slices.SortFunc(all, func(a, b table.Item) int { return markOf(a).compare(markOf(b)) })
-	return all[:min(n, len(all))], nil
-}
-
-// list is the first n items after a position in one list of the work index.
-func (d Deps) list(ctx context.Context, pk string, after mark, n int) ([]table.Item, error) {
-	var items []table.Item
-	q := table.Query{Index: table.ByWork, PK: pk, From: after.sk, Limit: n}
-	for {
-		page, err := d.Table.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range page.Items {
-			if markOf(item).compare(after) > 0 {
-				items = append(items, item)
-			}
-		}
-		if page.Next == "" || len(items) >= n {
-			return items, nil
-		}
-		q.After = page.Next
-	}
+	return m, nil
 }
 
 func (d Deps) me(ctx context.Context, who staff.Staff, now time.Time) (Me, error) {

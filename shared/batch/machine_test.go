@@ -45,7 +45,9 @@ func TestLifeOfAFile(t *testing.T) {
 			held = held || b.Accepted || b.State == batch.Rejecting
 		}
 		step(rt, "proposed", b, nil, anna)
-		person := func(t *rapid.T) event.Actor { return rapid.SampledFrom([]event.Actor{anna, bert, self, {Kind: event.Staff, ID: "second-account", Person: anna.Person}, {Kind: event.Staff, ID: "nobody"}}).Draw(t, "who") }
+		person := func(t *rapid.T) event.Actor {
+			return rapid.SampledFrom([]event.Actor{anna, bert, self, {Kind: event.Staff, ID: "second-account", Person: anna.Person}, {Kind: event.Staff, ID: "nobody"}}).Draw(t, "who")
+		}
 		says := func(t *rapid.T) {
 			r := said(b, rapid.SampledFrom(words).Draw(t, "word"))
 			if r.Word == payout.Processing && rapid.Bool().Draw(t, "return") {
