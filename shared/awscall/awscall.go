@@ -23,6 +23,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,9 @@ type Service struct {
 	Version string // of the protocol: "1.0" or "1.1"
 	Limit   int64  // bytes read of an answer; 0 is 1 MB
 }
+
+// codeForm is how services write the codes of their errors.
+var codeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._]{0,63}$`)
 
 // Error is a service's own answer that it did not do what was asked.
 type Error struct {
@@ -269,8 +273,8 @@ func (c *Client) once(ctx context.Context, r request) ([]byte, error) {
 		return body, nil
 	}
 	code := r.code(resp.Header, body)
-	if code == "" {
-		code = resp.Status
+	if !codeForm.MatchString(code) { // anything else could quote the request
+		code = cmp.Or(http.StatusText(resp.StatusCode), strconv.Itoa(resp.StatusCode))
 	}
 	return nil, &Error{r.service, code, resp.StatusCode, body}
 }
@@ -306,7 +310,7 @@ func jsonCode(header http.Header, body []byte) string {
 func xmlCode(_ http.Header, body []byte) string {
 	_, rest, _ := strings.Cut(string(body), "<Code>")
 	code, _, ok := strings.Cut(rest, "</Code>")
-	if !ok || len(code) > 64 {
+	if !ok {
 		return ""
 	}
 	return code

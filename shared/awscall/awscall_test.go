@@ -243,3 +243,47 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 }
+
+// FuzzAnswer has AWS, or whoever sits in its place, answer anything: it is an answer
+// within its bound, or an error that quotes nothing of it and says whether it may have
+// been done; an error that is the service's own has its status and a code.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, "", "", "", []byte(`{"Plaintext":"c2VjcmV0"}`))
+	f.Add(400, "application/x-amz-json-1.1", "", "", []byte(`{"__type":"com.amazonaws.kms#NotFoundException:http://x","message":"canary-canary"}`))
+	f.Add(400, "", "AccessDeniedException:http://x", "", []byte("canary-canary"))
+	f.Add(400, "", "canary-canary", "", []byte(`{}`))
+	f.Add(404, "", "", "", []byte("<Error><Code>canary-canary</Code>"))
+	f.Add(400, "", strings.Repeat("Long", 200), "", []byte(`{}`))
+	f.Add(500, "", "", "7", []byte(`<Error><Code>SlowDown</Code></Error>`))
+	f.Add(200, "", "", "1", []byte(`{"Plaintext":7}`))
+	f.Add(302, "", "", "", []byte(`{"code":1,"__type":[]}`))
+	f.Add(999, "", "\x00", "x", []byte("<Error><Code>a</Code>"))
+	f.Fuzz(func(t *testing.T, status int, media, kind, sum string, body []byte) {
+		if status < 100 || status > 999 {
+			return
+		}
+		header := http.Header{"Content-Type": {media}, "X-Amzn-Errortype": {kind}}
+		if sum != "" {
+			header["X-Amz-Crc32"] = []string{sum}
+		}
+		c := client("cn-north-1", func(*http.Request) (*http.Response, error) { return answered(status, header, string(body)), nil })
+		var out struct{ Plaintext []byte }
+		small := kms
+		small.Limit = 64
+		_, err2 := c.GetObject(t.Context(), "evidence", "document/a", 64)
+		for _, err := range []error{c.JSON(t.Context(), small, "Decrypt", struct{}{}, &out), err2} {
+			if err == nil {
+				if status/100 != 2 || len(body) > 64 {
+					t.Errorf("%d with %d bytes is an answer", status, len(body))
+				}
+				continue
+			}
+			if strings.Contains(err.Error(), "canary-canary") || len(err.Error()) > 400 {
+				t.Errorf("it quotes the answer: %v", err)
+			}
+			if e, own := errors.AsType[*Error](err); own && (e.Status != status || e.Code == "" || status/100 == 2) {
+				t.Errorf("%d is %+v", status, e)
+			}
+		}
+	})
+}

@@ -338,22 +338,28 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(403, []byte(strings.Replace(string(good), "found", "not_authorised", 1)))
 	f.Add(200, []byte(`{"number":"n1","number":"n2"}`))
 	f.Add(500, []byte("<html>"))
+	// One client for all answers: reading the catalogue takes longer than any of them.
+	// Time passes between two, so that a register that failed is asked again.
+	var answer func(*http.Request) *http.Response
+	c, now := config("http://exchange.invalid/x"), noon
+	c.Now = func() time.Time { return now }
+	c.HTTP = &http.Client{Transport: carry(func(r *http.Request) (*http.Response, error) { return answer(r), nil })}
+	client, err := exchange.New(c)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
 		for _, signs := range []bool{false, true} {
-			c := config("http://exchange.invalid/x")
-			c.HTTP = &http.Client{Transport: carry(func(r *http.Request) (*http.Response, error) {
+			now = now.Add(time.Minute)
+			answer = func(r *http.Request) *http.Response {
 				h := http.Header{}
 				if signs {
-					h = exchange.Sign("x", answerKey, outside.AnswerKind(status), r.Method, r.URL.EscapedPath(), r.Header.Get(exchange.HeaderNonce), noon, body)
+					h = exchange.Sign("x", answerKey, outside.AnswerKind(status), r.Method, r.URL.EscapedPath(), r.Header.Get(exchange.HeaderNonce), now, body)
 				}
-				return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
-			})}
-			client, err := exchange.New(c)
-			if err != nil {
-				t.Fatal(err)
+				return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(body)), Request: r}
 			}
 			a := client.Ask(t.Context(), question)
 			switch {
@@ -363,6 +369,50 @@ func FuzzAnswer(f *testing.F) {
 				t.Errorf("%s with %d facts", a.Outcome, len(a.Facts))
 			case a.Outcome == exchange.HitAdverse && !bytes.Contains(body, []byte("found")):
 				t.Error("adverse, and nothing was found")
+			}
+		}
+	})
+}
+
+// FuzzSources reads anything as a catalogue of registers: what is refused is refused in
+// words, and of what is taken each register and fact is named once, is asked within its
+// time, and looks only at facts and values that there are.
+func FuzzSources(f *testing.F) {
+	raw, err := os.ReadFile("sources.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	one := "[[source]]\nid = \"death\"\nname = \"n\"\nholder = \"h\"\npath = \"/d\"\nlegal_basis = \"b\"\nfreshness = \"24h\"\ntry = \"1s\"\ndeadline = \"2s\"\n" +
+		"[[source.fact]]\nname = \"state\"\nkind = \"enum\"\nvalues = [\"a\", \"b\"]\nadverse = [\"a\"]\n"
+	for _, text := range []string{one, one + one, strings.Replace(one, "24h", "-1h", 1), strings.Replace(one, `"a"]`, `"c"]`, 1), strings.Replace(one, "enum", "count", 1),
+		one + "only_when = \"state=a\"\n", one + "only_when = \"gone\"\n", one[:60], "", "[[source]]\n", "source = 1\n", strings.Replace(one, "[[source.fact]]", "[source.only_after]\nsource = \"death\"\n[[source.fact]]", 1)} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		sources, err := exchange.ParseSources(raw)
+		if err != nil {
+			if sources != nil || !strings.HasPrefix(err.Error(), "exchange: catalogue: ") {
+				t.Errorf("%d registers and %v", len(sources), err)
+			}
+			return
+		}
+		seen := map[string]bool{}
+		for _, s := range sources {
+			if s.ID == "" || seen[s.ID] || s.Holder == "" || s.LegalBasis == "" || s.Try <= 0 || s.Deadline < s.Try || s.Freshness <= 0 || len(s.Facts) == 0 {
+				t.Errorf("taken: %+v", s)
+			}
+			seen[s.ID] = true
+			for _, fact := range s.Facts {
+				if seen[s.ID+"."+fact.Name] || (fact.Kind == "enum") != (len(fact.Values) > 0) {
+					t.Errorf("taken: %+v", fact)
+				}
+				seen[s.ID+"."+fact.Name] = true
+			}
+		}
+		for _, s := range sources {
+			if a := s.OnlyAfter; a.Source != "" && !seen[a.Source+"."+a.Fact] {
+				t.Errorf("%s is asked after what nobody says: %+v", s.ID, a)
 			}
 		}
 	})

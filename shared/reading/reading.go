@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
@@ -223,7 +224,7 @@ var ErrPage = fault.New(fault.Invalid, "readings-page-invalid", "翻页标记不
 // valid reports whether id has the form of the id of a look.
 func valid(id string) bool {
 	stamp, rest, ok := strings.Cut(id, "!")
-	return ok && len(stamp) == len(work.Stamp(time.Time{})) && ident.Valid(rest)
+	return ok && len(stamp) == len(work.Stamp(time.Time{})) && utf8.ValidString(stamp) && ident.Valid(rest)
 }
 
 func seenIn(e event.Event) Seen {

@@ -169,6 +169,9 @@ func (f *KeyFile) use(form keyForm) error {
 		if err != nil {
 			return ErrKeyFile.Because(err)
 		}
+		if _, twice := keys[d.ID]; twice { // what one of the two sealed would never open again
+			return ErrKeyFile.Because(errors.New("two keys have the same id"))
+		}
 		keys[d.ID] = key
 	}
 	var blinds []BlindKey

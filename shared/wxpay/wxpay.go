@@ -113,6 +113,7 @@ func New(c Config) (*Client, error) {
 	need(c.Platform[c.Seal] != nil, "the key that names are sealed for must be a live platform key")
 	need(len(c.APIv3Key) == 32, "the APIv3 key has 32 bytes")
 	need(c.PayeeKeyID != "" && len(c.PayeeKey) >= 32, "payee key needs an id and at least 32 bytes")
+	need(c.MaxFen >= 0, "the most of one transfer is not below zero")
 	need(c.Scene.ID != "" && c.Scene.Report != "" && c.Scene.Content != "", "a scene with its report is required")
 	need(c.Now != nil && c.Random != nil, "clock and randomness are required")
 	if len(wrong) > 0 {

@@ -62,7 +62,7 @@ func program(machine byte) []byte {
 	return head
 }
 
-func zipped(t *testing.T, name string, body []byte) []byte {
+func zipped(t testing.TB, name string, body []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
@@ -78,7 +78,7 @@ func zipped(t *testing.T, name string, body []byte) []byte {
 
 const arm64, x86 = 0xb7, 0x3e
 
-func repository(t *testing.T) fstest.MapFS {
+func repository(t testing.TB) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{"samconfig.toml": {Data: []byte(sam)}, "infra/regions/try.toml": {Data: []byte(good)}}
 	stack := doudi.Stack()
@@ -108,7 +108,7 @@ var (
 	loaded  = sync.OnceValues(doudi.Load)
 )
 
-func rulebook(t *testing.T, day string) deploy.Rulebook {
+func rulebook(t testing.TB, day string) deploy.Rulebook {
 	t.Helper()
 	book, err := shipped()
 	if err != nil {

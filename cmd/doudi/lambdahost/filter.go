@@ -32,7 +32,8 @@ func known(p pattern) error {
 				o, operator := one.(map[string]any)
 				exists, _ := o["exists"].(bool)
 				_, prefix := o["prefix"].(string)
-				if operator && (len(o) != 1 || !exists && !prefix) {
+				_, list := one.([]any)
+				if list || operator && (len(o) != 1 || !exists && !prefix) {
 					return fmt.Errorf("filter pattern of %s has an operator that is not played here", name)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/doudi-aid/doudi/shared/award"
@@ -88,6 +89,9 @@ func (l Line) Join(ctx context.Context, r *secrets.Reading, rails rail.Set) (Joi
 	return Joined{c.MchID, c.AppID, client}, nil
 }
 
+// idForm is how WeChat Pay names its keys: a serial number, or PUB_KEY_ID_ and digits.
+var idForm = regexp.MustCompile(`^[0-9A-Za-z_]{1,64}$`)
+
 // config says of a key only that it is wrong: what is wrong with it could quote it.
 func (s secret) config() (wxpay.Config, error) {
 	c := wxpay.Config{MchID: s.MchID, Serial: s.Serial, Platform: map[string]*rsa.PublicKey{}, Seal: s.Seal, APIv3Key: []byte(s.APIv3Key),
@@ -100,6 +104,10 @@ func (s secret) config() (wxpay.Config, error) {
 		wrong = append(wrong, errors.New("walletline: key is not a PKCS#8 RSA key in PEM"))
 	}
 	for id, text := range s.Platform {
+		if !idForm.MatchString(id) { // it could be a key that was pasted into the wrong place
+			wrong = append(wrong, errors.New("walletline: a platform key has a name that is none"))
+			continue
+		}
 		key, err := parse(text, x509.ParsePKIXPublicKey)
 		public, ok := key.(*rsa.PublicKey)
 		if err != nil || !ok {

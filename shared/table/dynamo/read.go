@@ -112,8 +112,9 @@ func cursor(key attributes) table.Cursor {
 	return table.Cursor(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// startAt reads a cursor and refuses one of another partition or index, which
-// would otherwise be answered with somebody else's page.
+// startAt reads a cursor and refuses one of another partition or index, which would
+// otherwise be answered with somebody else's page, and one that DynamoDB would refuse:
+// with a key that is none, or outside the range that is asked for.
 func startAt(q table.Query) (attributes, error) {
 	var parts map[string]string
 	raw, err := base64.RawURLEncoding.DecodeString(string(q.After))
@@ -121,17 +122,16 @@ func startAt(q table.Query) (attributes, error) {
 		err = json.Unmarshal(raw, &parts)
 	}
 	want := []string{attrPK, attrSK}
-	partition := attrPK
+	partition, sort := KeyNames(q.Index)
 	if q.Index != "" {
-		partition = placePK(q.Index)
-		want = append(want, partition, placeSK(q.Index))
+		want = append(want, partition, sort)
 	}
-	if err != nil || len(parts) != len(want) || parts[partition] != q.PK {
+	if at := parts[sort]; err != nil || len(parts) != len(want) || parts[partition] != q.PK || at < q.From || q.To != "" && at > q.To {
 		return nil, fmt.Errorf("%w: cursor of another query", table.ErrInvalid)
 	}
 	key := attributes{}
 	for _, name := range want {
-		if parts[name] == "" {
+		if part := parts[name]; part == "" || len(part) > table.MaxKey {
 			return nil, fmt.Errorf("%w: cursor of another query", table.ErrInvalid)
 		}
 		key[name] = text(parts[name])
