@@ -78,20 +78,20 @@ func (d Deps) appeal(ctx context.Context, c httpapi.Call[AppealIn]) (httpapi.Rep
 	})
 }
 
-// deciders lists the staff who had part in what was decided.
+// deciders names the staff who had part in what was decided, by account and person.
 func (d Deps) deciders(ctx context.Context, id string) ([]string, error) {
 	events, err := event.Of(ctx, d.Table, application.Partition(id))
 	if err != nil {
 		return nil, err
 	}
-	ids := []string{}
+	names := []string{}
 	for _, e := range events {
 		decision := e.Noun == application.Noun && slices.Contains([]string{"proposed", "approved", "released", "refused", "recovery_opened", "recovery_heard", "recovery_decided"}, e.Kind)
-		if decision && e.Actor.Kind == event.Staff && !slices.Contains(ids, e.Actor.ID) {
-			ids = append(ids, e.Actor.ID)
+		if decision && e.Actor.Kind == event.Staff && !slices.Contains(names, e.Actor.ID) {
+			names = append(names, event.Names(e.Actor)...)
 		}
 	}
-	return ids, nil
+	return names, nil
 }
 
 // ReceiptIn is the one tap after the money: did it come?

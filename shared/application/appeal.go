@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +20,7 @@ type Appeal struct {
 	ID          string             `json:"id"`
 	Application string             `json:"application"`
 	Division    civil.DivisionCode `json:"division"` // whose staff must answer: the county above the office that decided
-	Not         []string           `json:"not"`      // staff ids that had part in the decision and may not answer it
+	Not         []string           `json:"not"`      // accounts and persons of staff who had part in the decision and may not answer it
 	At          time.Time          `json:"at"`
 	Due         time.Time          `json:"due"`
 	Answer      *AppealAnswer      `json:"answer,omitempty"`
@@ -54,7 +53,7 @@ func (r AppealResult) Label() string {
 const AppealPrefix = "APPEAL#"
 
 // NewAppeal is an objection made at a's present version, to be answered by due
-// (policy.Rules.AppealDue). not lists the staff who had part in what is objected to.
+// (policy.Rules.AppealDue). not names the staff who had part in what is objected to (event.Names).
 func NewAppeal(a Application, not []string, at, due time.Time) Appeal {
 	return Appeal{ID: ident.Derive("appeal", a.ID, fmt.Sprint(a.Version)), Application: a.ID, Division: a.County,
 		Not: not, At: at, Due: due}
@@ -76,7 +75,7 @@ func (p Appeal) Answered(result AppealResult, by event.Actor, at time.Time) (tab
 		return nil, ErrAnswered
 	case by.Kind != event.Staff || by.Person == "":
 		return nil, ErrNotAPerson
-	case slices.Contains(p.Not, by.ID):
+	case !by.Stranger(p.Not...):
 		return nil, ErrSamePerson
 	}
 	p.Answer = &AppealAnswer{Result: result, By: by, At: at}

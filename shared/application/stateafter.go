@@ -5,7 +5,7 @@ import "github.com/doudi-aid/doudi/shared/event"
 // leads is where the events lead that change the state. All others leave it.
 var leads = map[string]State{
 	"accepted": Accepted, "verified": Verified, "supplemented": Accepted, "proposed": Proposed, "approved": Approved, "released": Approved,
-	"refused": Refused, "withdrawn": Withdrawn, "explained": Explained,
+	"refused": Refused, "withdrawn": Withdrawn, "explained": Explained, "reopened": Verified, "restarted": Accepted,
 }
 
 // StateAfter is the state that the events of an application lead to, the first version

@@ -139,7 +139,7 @@ func (a Application) Approve(award Award, explain Deadline) (Application, error)
 	switch {
 	case by.Kind != event.Staff || by.Person == "":
 		return Application{}, ErrNotAPerson
-	case by.ID == a.Proposal.By.ID || by.Person == a.Proposal.By.Person:
+	case a.Proposal.By.Person == "" || !by.Stranger(event.Names(a.Proposal.By)...):
 		return Application{}, ErrSamePerson
 	case a.Concerns(by.Person) || slices.Contains(a.Findings.Kin, by.ID):
 		return Application{}, ErrConcerned
@@ -271,7 +271,7 @@ func (a Application) LiftHold(id string, by event.Actor, at time.Time) (Applicat
 		if h.Lifted != nil {
 			return Application{}, ErrState
 		}
-		if h.Placed.Person != "" && h.Placed.Person == by.Person {
+		if !by.Stranger(event.Names(h.Placed)...) {
 			return Application{}, ErrSamePerson
 		}
 		n.Holds[i].Lifted = &Lift{By: by, At: at}
