@@ -89,8 +89,11 @@ func (p *Publisher) publish(ctx context.Context) (out Published, twin bool, err 
 		return done, false, err
 	}
 	head, err := p.Log.Head(ctx)
-	if err != nil || version > 0 && head.Edge.Size == done.Edge.Size {
+	if err != nil {
 		return done, false, err
+	}
+	if version > 0 && head.Edge.Size == done.Edge.Size {
+		return done, false, p.newest(ctx, done)
 	}
 	if head.Edge.Size < done.Edge.Size {
 		return done, false, ErrDamaged.Because(fmt.Errorf("%d leaves were published and there are %d", done.Edge.Size, head.Edge.Size))
@@ -113,8 +116,22 @@ func (p *Publisher) publish(ctx context.Context) (out Published, twin bool, err 
 	if _, twin := table.FailedOn(err, publishedKey); twin || err != nil {
 		return done, twin, err
 	}
-	// If we die here the next publication writes its own.
+	// If we die here the next look for something to publish does it.
 	return next, false, p.Blobs.Put(ctx, Latest, signed)
+}
+
+// newest sees to it that the checkpoint that is read as the newest is that of done:
+// whoever published it may have died before, and when nothing happens nobody else
+// comes by. One that is ahead is a twin's.
+func (p *Publisher) newest(ctx context.Context, done Published) error {
+	raw, err := p.Blobs.Get(ctx, Latest)
+	if err != nil && !errors.Is(err, ErrNoBlob) {
+		return err
+	}
+	if c, err := ParseCheckpoint(textOf(string(raw))); err == nil && c.Size >= done.Edge.Size {
+		return nil
+	}
+	return p.Blobs.Put(ctx, Latest, []byte(done.Note))
 }
 
 // tiles writes every tile and bundle that the leaves from edge to size complete or
