@@ -468,7 +468,7 @@ func (l *lobby) live(s arrival, from arrivalMoment, keep func(arrivalMoment), kn
 			}
 			if known != nil && l.Fate.Touches() >= s.dooms.last() && l.again < 2 {
 				here := l.state()
-				if known[here] {
+				if keep == nil && known[here] {
 					l.met++
 					return
 				}

@@ -13,6 +13,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -222,6 +224,7 @@ type life struct {
 	weather *weather
 	skew    time.Duration
 
+	drawn uint64 // at random, in this step
 	course
 }
 
@@ -271,9 +274,9 @@ func born(opts ...payouttest.Option) *life {
 	if err != nil {
 		panic(err)
 	}
-	found := &findings{}
-	r := payouttest.New(found, payouttest.NewFate(nil), append(opts, payouttest.QuickSignatures())...)
-	l := &life{Room: r, found: found, post: &post{now: r.Now}}
+	l := &life{found: &findings{}}
+	r := payouttest.New(l.found, payouttest.NewFate(nil), append(opts, payouttest.QuickSignatures(), payouttest.Drawing(draws{l}))...)
+	l.Room, l.post = r, &post{now: r.Now}
 	ours := func() time.Time { return r.Now().Add(l.skew) }
 	l.relay = relay.Deps{Send: l.post, Now: ours}
 	l.sweeper = sweep.Deps{Table: r.Table, Book: rules, Send: l.post, Now: ours, Metrics: r, Log: quiet}
@@ -312,9 +315,9 @@ func (l *life) moment() moment { return moment{l.Moment(), slices.Clone(l.post.p
 
 // live lives s from a moment on and returns how often it touched the world and
 // what was wrong in the end. keep, when there is one, is shown every moment. With
-// a memory a life ends, and well, as soon as all its crashes are over and it is
-// exactly where another has been that came to a good end: from there on nothing
-// can differ.
+// a memory and without a keep a life ends, and well, as soon as all its crashes are
+// over and it is exactly where another has been that came to a good end: from there
+// on nothing can differ.
 func (l *life) live(s schedule, from moment, keep func(moment), known memory) (touches int, wrong []string) {
 	return lived(l.found, l.Fate.Touches, func() {
 		var been []state
@@ -328,7 +331,7 @@ func (l *life) live(s schedule, from moment, keep func(moment), known memory) (t
 			}
 			if known != nil && l.Fate.Touches() >= last && l.again < 2 {
 				here := l.state()
-				if known[here] {
+				if keep == nil && known[here] {
 					l.met++
 					return
 				}
@@ -384,8 +387,40 @@ func (l *life) state() state {
 	return state(h.Sum64() + l.Fingerprint(hashing))
 }
 
+// draws are what a life draws at random: the same bytes whenever the same step is
+// lived at the same hour, so that two lives can come to be exactly alike; others in
+// every other step, so that what is drawn anew, and should have been kept, is seen.
+type draws struct{ life *life }
+
+func (d draws) Read(p []byte) (int, error) {
+	l := d.life
+	h := sha256.New()
+	var at [8]byte
+	number := func(n uint64) { h.Write(binary.BigEndian.AppendUint64(at[:0], n)) }
+	if l.Room != nil { // it is drawn from before it is there
+		number(uint64(l.Now().UnixNano()))
+	}
+	number(uint64(l.act))
+	number(uint64(l.again))
+	for _, a := range l.asked {
+		number(uint64(a.tries))
+	}
+	h.Write([]byte(l.letter.queue))
+	h.Write(l.letter.body)
+	step := h.Sum(nil)
+	for n := 0; n < len(p); {
+		l.drawn++
+		h.Reset()
+		h.Write(step)
+		number(l.drawn)
+		n += copy(p[n:], h.Sum(nil))
+	}
+	return len(p), nil
+}
+
 // step does the next thing that happens.
 func (l *life) step() {
+	l.drawn = 0
 	a := acts[l.act]
 	next := func() { l.course = course{act: l.act + 1, loses: l.loses, asked: l.asked} }
 	if a.late && l.chatter != "late" || a.office != "" && l.desk == nil {

@@ -337,12 +337,11 @@ func inTurn[S script[S]](s S, touch int) []payouttest.Doom {
 func (d deepening[S, M]) run(s S, from M, more int) {
 	var moments []M
 	var keep func(M)
-	mine := d.known
 	if more > 0 {
 		// Who is taken up again later must be lived to the end.
-		keep, mine = func(m M) { moments = append(moments, m) }, nil
+		keep = func(m M) { moments = append(moments, m) }
 	}
-	touches, wrong := d.player.live(s, from, keep, mine)
+	touches, wrong := d.player.live(s, from, keep, d.known)
 	had := s.doomed()
 	d.deep[len(had)].Add(1)
 	if len(wrong) > 0 {

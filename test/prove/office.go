@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -95,26 +93,6 @@ type desk struct {
 	tokens map[string]string
 }
 
-// draws are the ids of one step of a life: the same whenever it is lived again.
-type draws struct {
-	life *life
-	n    uint64
-}
-
-func (d *draws) Read(p []byte) (int, error) {
-	for i := 0; i < len(p); {
-		d.n++
-		var at [32]byte
-		binary.BigEndian.PutUint64(at[:], uint64(d.life.Fate.Touches()))
-		binary.BigEndian.PutUint64(at[8:], uint64(d.life.act))
-		binary.BigEndian.PutUint64(at[16:], uint64(d.life.left))
-		binary.BigEndian.PutUint64(at[24:], d.n)
-		sum := sha256.Sum256(at[:])
-		i += copy(p[i:], sum[:])
-	}
-	return len(p), nil
-}
-
 // undecided makes a life whose case has been verified and not decided.
 func undecided() *life {
 	key, err := seal.NewBlindKey(1, bytes.Repeat([]byte{5}, seal.BlindKeyBytes))
@@ -141,7 +119,7 @@ func undecided() *life {
 			Amount: a.Findings.AmountFen, Budget: firstaidtest.Available, Secrets: []string{who.Name.Reveal(), who.Paper.Reveal(), account.Reveal()}}
 	}))
 	r := l.Room
-	sessions := session.NewStore(r.Table, &draws{life: l}, r.Now)
+	sessions := session.NewStore(r.Table, draws{l}, r.Now)
 	l.desk = &desk{tokens: map[string]string{}}
 	for _, id := range []string{clerk, approver, county} {
 		token, err := sessions.Open(context.Background(), session.Opening{Principal: session.Principal{Kind: session.Staff, ID: id}, TTL: session.MaxTTL})
@@ -150,7 +128,7 @@ func undecided() *life {
 		}
 		l.desk.tokens[id] = token
 	}
-	ids := ident.NewSource(&draws{life: l})
+	ids := ident.NewSource(draws{l})
 	l.desk.web = httpapi.New(httpapi.Config{Sessions: sessions, Now: o.Now, IDs: ids, Logger: quiet, Watch: watch.Over(r.Table, o.Now)},
 		decide.Routes(decide.Deps{Table: r.Table, Box: r.Box, Blind: blind, Book: o.Book, Tree: o.Tree, IDs: ids, Now: o.Now, Models: o.Models})...)
 	// What went before is no part of it.

@@ -31,22 +31,23 @@ func (r *Room) Moment() Moment {
 // Fingerprint is what two moments have in common from which everything goes on
 // alike: the store, the bank and the clock. What was counted on the way is not in it.
 func (r *Room) Fingerprint(seed maphash.Seed) uint64 {
-	b := r.Teller.book()
+	t := r.Teller
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var h maphash.Hash
 	h.SetSeed(seed)
-	maphash.WriteComparable(&h, [4]int64{r.at.UnixNano(), int64(b.sends), int64(b.asks), int64(b.paid)})
-	for _, w := range b.wire {
+	maphash.WriteComparable(&h, [4]int64{r.at.UnixNano(), int64(t.sends), int64(t.asks), int64(t.Paid)})
+	for _, w := range t.wire {
 		maphash.WriteComparable(&h, len(w))
 		_, _ = h.Write(w) // a hash takes everything
 	}
-	for _, ref := range slices.Sorted(maps.Keys(b.orders)) {
-		x := b.orders[ref]
+	for _, ref := range slices.Sorted(maps.Keys(t.orders)) {
 		maphash.WriteComparable(&h, ref)
-		maphash.WriteComparable(&h, x)
-		maphash.WriteComparable(&h, b.credits[ref])
+		maphash.WriteComparable(&h, *t.orders[ref])
+		maphash.WriteComparable(&h, t.Credits[ref])
 	}
-	for _, ref := range slices.Sorted(maps.Keys(b.bodies)) {
-		for _, sent := range b.bodies[ref] {
+	for _, ref := range slices.Sorted(maps.Keys(t.Bodies)) {
+		for _, sent := range t.Bodies[ref] {
 			maphash.WriteComparable(&h, sent)
 		}
 	}

@@ -101,6 +101,9 @@ func Sealing(random io.Reader) Option { return func(o *options) { o.random = ran
 // of the usual one.
 func Opened(open func(*Room) Case) Option { return func(o *options) { o.open = open } }
 
+// Drawing makes everything that is drawn at random in the room come from there.
+func Drawing(from io.Reader) Option { return func(o *options) { o.random = from } }
+
 // QuickSignatures replaces the signatures of both sides by keyed hashes of the
 // same place in the protocol: an enumeration spends its time on schedules, and
 // that the real ones hold is tested elsewhere.
@@ -127,7 +130,7 @@ func New(t testing.TB, fate *Fate, opts ...Option) *Room {
 		orders: map[string]*transfer{}, Bodies: map[string][]string{}, Credits: map[string]int{}}
 	r.Bank, err = bank.New(bank.Config{BaseURL: "http://bank.test", HTTP: &http.Client{Transport: line{fate, r.Teller}},
 		Agreement: agreement, Signer: ours, BankKeys: map[string]bank.Verifier{theirs.KeyID(): theirsPublic},
-		PayeeKeyID: "p1", PayeeKey: secret, Now: r.Now, Random: rand.Reader})
+		PayeeKeyID: "p1", PayeeKey: secret, Now: r.Now, Random: set.random})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,15 @@ func TestFork(t *testing.T) {
 		}
 		return n
 	}
+	// A fingerprint that was corrected with every change is the one of all there is.
+	corrected := func(s *embedded.Store) {
+		t.Helper()
+		was := s.Fingerprint(seed)
+		s.Fingerprint(maphash.MakeSeed())
+		if s.Fingerprint(seed) != was {
+			t.Error("the corrected fingerprint is not that of what is stored")
+		}
+	}
 	write := func(s *embedded.Store, i int) {
 		if err := s.Transact(t.Context(), four(i, []byte(strconv.Itoa(i)))...); err != nil {
 			t.Fatal(err)
@@ -63,7 +72,10 @@ func TestFork(t *testing.T) {
 	}
 	write(one, 2000)
 	write(two, 1000)
+	corrected(one)
+	corrected(two.Fork())
 	feed(one)
+	corrected(one)
 	if one.Fingerprint(seed) == two.Fingerprint(seed) {
 		t.Error("changes that wait are not seen")
 	}
@@ -74,6 +86,7 @@ func TestFork(t *testing.T) {
 	if err := one.Transact(t.Context(), move); err != nil {
 		t.Fatal(err)
 	}
+	corrected(one)
 	feed(one)
 	if one.Fingerprint(seed) == two.Fingerprint(seed) {
 		t.Error("another version has the same fingerprint")

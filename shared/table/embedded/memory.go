@@ -23,6 +23,7 @@ type memory struct {
 	byKey    partitions[*table.Item]
 	byMark   partitions[struct{}]
 	log      []*table.Item // changes after dropped, oldest first
+	sum      *sum          // nil until somebody asks for a fingerprint
 	dropped  uint64
 	nextRake time.Time
 }
@@ -117,11 +118,17 @@ func (m *memory) write(writes []table.Write) (last uint64, err error) {
 	for _, c := range changes {
 		m.apply(c)
 		m.log = append(m.log, c.new)
+		if m.sum != nil {
+			m.sum.total += waiting * m.sum.of(c.new)
+		}
 	}
 	return m.dropped + uint64(len(m.log)), nil
 }
 
 func (m *memory) apply(c change) {
+	if m.sum != nil {
+		m.sum.total += m.sum.of(c.new) - m.sum.of(c.old)
+	}
 	if c.new == nil {
 		m.byKey.remove(itemStem(c.key), c.key)
 	} else {
@@ -168,6 +175,11 @@ func (m *memory) drop(seq uint64) {
 		return
 	}
 	n := int(seq - m.dropped)
+	if m.sum != nil {
+		for _, it := range m.log[:n] {
+			m.sum.total -= waiting * m.sum.of(it)
+		}
+	}
 	clear(m.log[:n]) // so that the items can be collected
 	m.log = m.log[n:]
 	m.dropped = seq
@@ -185,48 +197,72 @@ func (m *memory) remember(_ string, _, trim uint64) error {
 func (m *memory) fork(f *feed) *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &memory{set: m.set, feed: f, byKey: m.byKey.fork(), byMark: m.byMark.fork(), log: slices.Clone(m.log), dropped: m.dropped, nextRake: m.nextRake}
+	other := &memory{set: m.set, feed: f, byKey: m.byKey.fork(), byMark: m.byMark.fork(), log: slices.Clone(m.log), dropped: m.dropped, nextRake: m.nextRake}
+	if m.sum != nil {
+		kept := *m.sum
+		other.sum = &kept
+	}
+	return other
 }
 
 // fingerprint sums over all items and waiting changes, so that no order matters.
-func (m *memory) fingerprint(seed maphash.Seed) (sum uint64) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	var h maphash.Hash
-	h.SetSeed(seed)
-	add := func(kind byte, it *table.Item) {
-		h.Reset()
-		_ = h.WriteByte(kind) // a hash takes everything
-		print := func(parts ...string) {
-			for _, p := range parts {
-				_, _ = h.WriteString(p)
-				_ = h.WriteByte(0)
-			}
-		}
-		print(it.Key.PK, it.Key.SK)
-		maphash.WriteComparable(&h, it.Version)
-		maphash.WriteComparable(&h, it.Expires.Unix())
-		_, _ = h.Write(it.Body)
-		for _, p := range it.Places {
-			print(string(p.Index), p.PK, p.SK)
-		}
-		var counters uint64
-		for name, n := range it.Counters {
-			counters += maphash.Comparable(seed, struct {
-				string
-				int64
-			}{name, n})
-		}
-		maphash.WriteComparable(&h, counters)
-		sum += h.Sum64()
+// Whoever asks does so again and again: from the first time on every change
+// corrects the sum.
+func (m *memory) fingerprint(seed maphash.Seed) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sum != nil && m.sum.seed == seed {
+		return m.sum.total
 	}
+	m.sum = &sum{seed: seed}
 	for _, p := range m.byKey {
-		p.Ascend("", func(_ string, it *table.Item) bool { add('i', it); return true })
+		p.Ascend("", func(_ string, it *table.Item) bool { m.sum.total += m.sum.of(it); return true })
 	}
 	for _, it := range m.log {
-		add('c', it)
+		m.sum.total += waiting * m.sum.of(it)
 	}
-	return sum
+	return m.sum.total
+}
+
+// sum is what fingerprint answers, kept.
+type sum struct {
+	seed  maphash.Seed
+	total uint64
+}
+
+// waiting tells a change that waits from the item that it left; odd, so that no
+// bit is lost.
+const waiting = 3
+
+// of is the part that one item has in the sum; nothing is nothing.
+func (s *sum) of(it *table.Item) uint64 {
+	if it == nil {
+		return 0
+	}
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	print := func(parts ...string) {
+		for _, p := range parts {
+			_, _ = h.WriteString(p) // a hash takes everything
+			_ = h.WriteByte(0)
+		}
+	}
+	print(it.Key.PK, it.Key.SK)
+	maphash.WriteComparable(&h, it.Version)
+	maphash.WriteComparable(&h, it.Expires.Unix())
+	_, _ = h.Write(it.Body)
+	for _, p := range it.Places {
+		print(string(p.Index), p.PK, p.SK)
+	}
+	var counters uint64
+	for name, n := range it.Counters {
+		counters += maphash.Comparable(s.seed, struct {
+			string
+			int64
+		}{name, n})
+	}
+	maphash.WriteComparable(&h, counters)
+	return h.Sum64()
 }
 
 func (p partitions[V]) fork() partitions[V] {
