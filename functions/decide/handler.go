@@ -8,11 +8,9 @@ package decide
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
-	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/httpapi"
@@ -123,16 +121,9 @@ func Routes(d Deps) []httpapi.Route {
 	}
 }
 
-// with gives h what it needs from the world, and the store's troubles their names.
+// with gives h what it needs from the world.
 func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
 	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) {
-		out, err := h(ctx, d, c)
-		switch {
-		case errors.Is(err, table.ErrUnknown):
-			err = application.ErrIndeterminate.Because(err)
-		case errors.Is(err, table.ErrBusy), errors.Is(err, context.DeadlineExceeded):
-			err = application.ErrUnavailable.Because(err)
-		}
-		return out, err
+		return h(ctx, d, c)
 	}
 }

@@ -7,12 +7,10 @@ package disclose
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
@@ -57,39 +55,22 @@ func Routes(d Deps) []httpapi.Route {
 	return []httpapi.Route{
 		httpapi.JSON("GET /v1/disclosures", http.StatusOK, list, with(d, listed)),
 		httpapi.JSON("GET"+one, http.StatusOK, anyone, with(d, shown)),
-		httpapi.Raw("GET"+one+"/page", anyone, func(ctx context.Context, c httpapi.RawCall) (httpapi.RawAnswer, error) {
-			a, err := d.page(ctx, c)
-			return a, named(err)
-		}),
+		httpapi.Raw("GET"+one+"/page", anyone, d.page),
 		httpapi.JSON("POST"+one+"/lines/{line}/objections", http.StatusCreated, object, with(d, objected)),
 		httpapi.JSON("GET"+one+"/objections/{objection}", http.StatusOK, httpapi.Options{Caller: httpapi.Citizen}, with(d, mine)),
 		httpapi.JSON("GET"+staff+"/objections/{objection}", http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, with(d, task)),
 		httpapi.JSON("POST"+staff+"/objections/{objection}/answers", http.StatusCreated, answer, with(d, answered)),
 		httpapi.JSON("POST"+staff+"/lines/{line}/takedowns", http.StatusCreated, answer, with(d, takenDown)),
 		httpapi.JSON(open, http.StatusOK, anyone, with(d, manifest)),
-		httpapi.Raw(open+"/{file}", anyone, func(ctx context.Context, c httpapi.RawCall) (httpapi.RawAnswer, error) {
-			a, err := d.file(ctx, c)
-			return a, named(err)
-		}),
+		httpapi.Raw(open+"/{file}", anyone, d.file),
 	}
 }
 
-// with gives h what it needs from the world, and the store's troubles their names.
+// with gives h what it needs from the world.
 func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
 	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) {
-		out, err := h(ctx, d, c)
-		return out, named(err)
+		return h(ctx, d, c)
 	}
-}
-
-func named(err error) error {
-	switch {
-	case errors.Is(err, table.ErrUnknown):
-		return application.ErrIndeterminate.Because(err)
-	case errors.Is(err, table.ErrBusy), errors.Is(err, context.DeadlineExceeded):
-		return application.ErrUnavailable.Because(err)
-	}
-	return err
 }
 
 // counties are the counties that are served.

@@ -294,7 +294,7 @@ func (d Deps) keep(ctx context.Context, r httpapi.Request, who staff.Staff, devi
 		out.Result, out.Signal, out.Application = stored, s.ID, opened
 		return out, nil
 	}
-	return out, application.ErrUnavailable
+	return out, table.ErrBusy
 }
 
 func reveal(p *PersonIn, of func(*PersonIn) redact.Text) string {
@@ -431,7 +431,7 @@ func (d Deps) visited(ctx context.Context, r httpapi.Request, who staff.Staff, s
 			return application.With[RecordOut]{Facts: event.Facts{"source": "door_visit", "signal": s.ID}, Also: also,
 				Out: RecordOut{Number: rec.Number, Result: stored, Signal: s.ID, Application: a.ID}}, nil
 		})
-	if errors.Is(err, application.ErrUnavailable) || errors.Is(err, application.ErrIndeterminate) {
+	if errors.Is(err, table.ErrBusy) || errors.Is(err, table.ErrUnknown) {
 		if _, there, again := rec.Kept(ctx, d.Table); again == nil && there {
 			return sub.ID, nil // it was ours that got through
 		}

@@ -6,11 +6,9 @@ package oversee
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
-	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
@@ -51,14 +49,10 @@ func Routes(d Deps) []httpapi.Route {
 	}
 }
 
-// with gives h what it needs from the world, and the store's troubles their names.
+// with gives h what it needs from the world.
 func with[Call, Out any](d Deps, h func(context.Context, Deps, Call) (Out, error)) func(context.Context, Call) (Out, error) {
 	return func(ctx context.Context, c Call) (Out, error) {
-		out, err := h(ctx, d, c)
-		if errors.Is(err, table.ErrBusy) || errors.Is(err, context.DeadlineExceeded) {
-			err = application.ErrUnavailable.Because(err)
-		}
-		return out, err
+		return h(ctx, d, c)
 	}
 }
 

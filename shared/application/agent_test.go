@@ -3,6 +3,7 @@ package application_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -131,7 +132,7 @@ type dark struct {
 	after int
 }
 
-var errDark = errors.New("no answer")
+var errDark = fmt.Errorf("%w: no answer", table.ErrBusy)
 
 func (d *dark) Get(ctx context.Context, k table.Key) (table.Item, bool, error) {
 	if d.after--; d.after < 0 {
@@ -153,29 +154,29 @@ func TestAStoreThatDoesNotAnswerIsUnavailableAndNeverANo(t *testing.T) {
 		b.store = &dark{inner, reads}
 		s := b.submission("z")
 		s.Cause = policy.Injury
-		if _, err := b.submit(s, b.ask("z", "z")); err != nil && !errors.Is(err, application.ErrUnavailable) {
+		if _, err := b.submit(s, b.ask("z", "z")); err != nil && !errors.Is(err, table.ErrBusy) {
 			t.Errorf("submit after %d reads: %v", reads, err)
 		}
 		b.store = &dark{inner, reads}
-		if _, err := b.submit(b.submission("one"), b.ask("one", "one")); err != nil && !errors.Is(err, application.ErrUnavailable) {
+		if _, err := b.submit(b.submission("one"), b.ask("one", "one")); err != nil && !errors.Is(err, table.ErrBusy) {
 			t.Errorf("repeat after %d reads: %v", reads, err)
 		}
 	}
 	b.store = &dark{inner, 0}
-	if _, err := application.Get(t.Context(), b.store, a.ID); !errors.Is(err, application.ErrUnavailable) {
+	if _, err := application.Get(t.Context(), b.store, a.ID); !errors.Is(err, table.ErrBusy) {
 		t.Error(err)
 	}
-	if _, _, err := application.OpenParticulars(t.Context(), b.store, b.box, a.ID); !errors.Is(err, application.ErrUnavailable) {
+	if _, _, err := application.OpenParticulars(t.Context(), b.store, b.box, a.ID); !errors.Is(err, table.ErrBusy) {
 		t.Error(err)
 	}
-	if _, err := application.Consents(t.Context(), b.store, a.ID); !errors.Is(err, application.ErrUnavailable) {
+	if _, err := application.Consents(t.Context(), b.store, a.ID); !errors.Is(err, table.ErrBusy) {
 		t.Error(err)
 	}
-	if _, err := application.Appeals(t.Context(), b.store, a.ID); !errors.Is(err, application.ErrUnavailable) {
+	if _, err := application.Appeals(t.Context(), b.store, a.ID); !errors.Is(err, table.ErrBusy) {
 		t.Error(err)
 	}
 	b.store = &dark{&trouble{Store: inner, fail: map[int]string{1: "lost"}}, 1}
-	if _, err := application.Change(t.Context(), b.store, a.ID, application.Request{}, note(t0)); !errors.Is(err, application.ErrUnavailable) {
+	if _, err := application.Change(t.Context(), b.store, a.ID, application.Request{}, note(t0)); !errors.Is(err, table.ErrBusy) {
 		t.Error(err)
 	}
 }

@@ -104,7 +104,7 @@ func (p Appeal) item() (table.Item, error) {
 func GetAppeal(ctx context.Context, t table.Store, application, id string) (Appeal, error) {
 	item, ok, err := t.Get(ctx, appealKey(application, id))
 	if err != nil {
-		return Appeal{}, stored(err)
+		return Appeal{}, err
 	}
 	if !ok {
 		return Appeal{}, ErrNoAppeal
@@ -126,7 +126,7 @@ func DecodeAppeal(item table.Item) (Appeal, error) {
 func Appeals(ctx context.Context, t table.Store, id string) ([]Appeal, error) {
 	page, err := t.Query(ctx, table.Query{PK: Partition(id), Limit: table.MaxPage}.Prefix(AppealPrefix))
 	if err != nil {
-		return nil, stored(err)
+		return nil, err
 	}
 	var all []Appeal
 	for _, item := range page.Items {

@@ -399,7 +399,7 @@ func TestTwoAccountsAtOnceForOnePersonLeaveOneWithoutAHold(t *testing.T) {
 		wg.Go(func() {
 			for { // a busy store asks the caller to try again
 				_, err := b.submit(s, b.ask(account, "k"))
-				if errors.Is(err, application.ErrUnavailable) {
+				if errors.Is(err, table.ErrBusy) {
 					continue
 				}
 				if err != nil {
@@ -495,13 +495,13 @@ func TestEveryWriteMayBeLostOrLostButStored(t *testing.T) {
 		id := b.accepted().ID
 		lost := map[int]string{1: "lost", 2: "lost", 3: "lost", 4: "lost", 5: "lost"}
 		b.store = &trouble{Store: b.store, fail: lost}
-		if _, err := application.Change(t.Context(), b.store, id, b.ask("n", "x"), note(t0)); !errors.Is(err, application.ErrIndeterminate) {
+		if _, err := application.Change(t.Context(), b.store, id, b.ask("n", "x"), note(t0)); !errors.Is(err, table.ErrUnknown) {
 			t.Error(err)
 		}
 		b.store = &trouble{Store: b.store, fail: lost}
 		s := b.submission("z")
 		s.Cause = policy.Injury
-		if _, err := b.submit(s, b.ask("z", "x")); !errors.Is(err, application.ErrIndeterminate) {
+		if _, err := b.submit(s, b.ask("z", "x")); !errors.Is(err, table.ErrUnknown) {
 			t.Error(err)
 		}
 	})
@@ -509,12 +509,12 @@ func TestEveryWriteMayBeLostOrLostButStored(t *testing.T) {
 		b := newBench(t)
 		id := b.accepted().ID
 		b.store = &trouble{Store: b.store, fail: map[int]string{1: "busy", 2: "busy"}}
-		if _, err := application.Change(t.Context(), b.store, id, b.ask("n", "x"), note(t0)); !errors.Is(err, application.ErrUnavailable) {
+		if _, err := application.Change(t.Context(), b.store, id, b.ask("n", "x"), note(t0)); !errors.Is(err, table.ErrBusy) {
 			t.Error(err)
 		}
 		s := b.submission("z")
 		s.Cause = policy.Injury
-		if _, err := b.submit(s, b.ask("z", "x")); !errors.Is(err, application.ErrUnavailable) {
+		if _, err := b.submit(s, b.ask("z", "x")); !errors.Is(err, table.ErrBusy) {
 			t.Error(err)
 		}
 	})

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/doudi-aid/doudi/shared/event"
-	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/seal"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -113,12 +112,12 @@ func change(ctx context.Context, t table.Store, id string, req Request, step fun
 			}
 		}
 		if !moved && !errors.Is(err, table.ErrUnknown) {
-			return Answer{}, stored(err)
+			return Answer{}, err
 		}
 		last = err
 	}
 	if errors.Is(last, table.ErrUnknown) {
-		return Answer{}, ErrIndeterminate.Because(last)
+		return Answer{}, last
 	}
 	return Answer{}, ErrMovedOn.Because(last)
 }
@@ -159,7 +158,7 @@ func commit(next Application, e event.Event, req Request, out any, also []table.
 func Replay(ctx context.Context, t table.Store, id string, version int64, req Request) (Answer, error) {
 	item, ok, err := t.Get(ctx, event.Key(Partition(id), Noun, id, version))
 	if err != nil {
-		return Answer{}, stored(err)
+		return Answer{}, err
 	}
 	if !ok {
 		return Answer{}, fmt.Errorf("application: %s has no event for version %d", id, version)
@@ -186,19 +185,7 @@ func landed(ctx context.Context, t table.Store, w table.Write) (bool, error) {
 	}
 	item, found, err := t.Get(ctx, put.Item.Key)
 	if err != nil {
-		return false, stored(err)
+		return false, err
 	}
 	return found && bytes.Equal(item.Body, put.Item.Body), nil
-}
-
-// stored gives the store's troubles their name for callers: nothing is known, or
-// nothing was done. What is a defect of ours, or has a name already, stays as it is.
-func stored(err error) error {
-	if _, named := errors.AsType[*fault.Error](err); named || errors.Is(err, table.ErrInvalid) {
-		return err
-	}
-	if errors.Is(err, table.ErrUnknown) {
-		return ErrIndeterminate.Because(err)
-	}
-	return ErrUnavailable.Because(err)
 }

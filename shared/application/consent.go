@@ -89,7 +89,7 @@ func Consents(ctx context.Context, t table.Store, id string) (map[string]Consent
 	q := table.Query{PK: Partition(id), Limit: table.MaxPage}.Prefix("CONSENT#")
 	page, err := t.Query(ctx, q)
 	if err != nil {
-		return nil, stored(err)
+		return nil, err
 	}
 	for _, item := range page.Items {
 		var c Consent

@@ -279,7 +279,7 @@ func (p Particulars) Seal(ctx context.Context, box *seal.Box, id string, version
 func OpenParticulars(ctx context.Context, t table.Store, box *seal.Box, id string) (Particulars, int64, error) {
 	item, ok, err := t.Get(ctx, particularsKey(id))
 	if err != nil {
-		return Particulars{}, 0, stored(err)
+		return Particulars{}, 0, err
 	}
 	if !ok {
 		return Particulars{}, 0, ErrNotFound

@@ -53,7 +53,7 @@ func Decode(item table.Item) (Application, error) {
 func Get(ctx context.Context, t table.Store, id string) (Application, error) {
 	item, ok, err := t.Get(ctx, Key(id))
 	if err != nil {
-		return Application{}, stored(err)
+		return Application{}, err
 	}
 	if !ok {
 		return Application{}, ErrNotFound

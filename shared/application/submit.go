@@ -217,14 +217,14 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 			return answer, nil
 		}
 		if _, moved := errors.AsType[*table.ConditionError](err); !moved && !errors.Is(err, table.ErrUnknown) {
-			return Answer{}, stored(err)
+			return Answer{}, err
 		}
 		last = err
 	}
 	if errors.Is(last, table.ErrUnknown) {
-		return Answer{}, ErrIndeterminate.Because(last)
+		return Answer{}, last
 	}
-	return Answer{}, ErrUnavailable.Because(last)
+	return Answer{}, table.ErrBusy.Because(last)
 }
 
 // Submitted is the answer that the request which made the application id got;
@@ -233,7 +233,7 @@ func Submit[Out any](ctx context.Context, t table.Store, blind *seal.Blind, box 
 func Submitted(ctx context.Context, t table.Store, id string, req Request) (answer Answer, found bool, err error) {
 	_, found, err = t.Get(ctx, Key(id))
 	if err != nil {
-		return Answer{}, false, stored(err)
+		return Answer{}, false, err
 	}
 	if !found {
 		return Answer{}, false, nil
@@ -307,7 +307,7 @@ func (a *Application) mark(ctx context.Context, t table.Store, refs []string, du
 		key := openKey(ref, a.Cause, a.Township)
 		item, found, err := t.Get(ctx, key)
 		if err != nil {
-			return nil, stored(err)
+			return nil, err
 		}
 		if i == 0 {
 			mine = item
@@ -384,7 +384,7 @@ func markedFor(ctx context.Context, t table.Store, refs []string) ([]Application
 	for _, ref := range refs {
 		page, err := t.Query(ctx, table.Query{PK: "PERSON#" + ref, Limit: mostMarked}.Prefix("OPEN#"))
 		if err != nil {
-			return nil, stored(err)
+			return nil, err
 		}
 		for _, item := range page.Items {
 			var m open

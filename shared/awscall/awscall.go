@@ -204,7 +204,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	wait.Reset()
 	for attempt := 1; ; attempt++ {
 		answer, err := c.once(ctx, r)
-		if err == nil || attempt == r.attempts || !passing(err) || ctx.Err() != nil {
+		if err == nil || attempt == r.attempts || !Passing(err) || ctx.Err() != nil {
 			return answer, err
 		}
 		if c.config.Pause(ctx, wait.NextBackOff()) != nil {
@@ -213,8 +213,8 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	}
 }
 
-// passing reports whether another attempt may fare better.
-func passing(err error) bool {
+// Passing reports whether another attempt may fare better.
+func Passing(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return errors.Is(err, ErrNoAnswer)

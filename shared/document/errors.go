@@ -9,5 +9,7 @@ var (
 	ErrTooLarge = fault.New(fault.TooLarge, "document-too-large", "照片太大，请控制在 3 MB 以内。", "The picture is larger than 3 MB.")
 	ErrPixels   = fault.New(fault.TooLarge, "document-too-many-pixels", "照片尺寸太大，请用手机直接拍摄。", "The picture has too many pixels.")
 	ErrDigest   = fault.New(fault.Invalid, "document-digest", "照片在上传途中有损坏，请重新上传。", "The content does not match its SHA-256.")
-	ErrNotFound = fault.New(fault.NotFound, "document-not-found", "没有找到这份材料。", "No such document.")
+	// ErrUnavailable: the place where documents are kept did not answer.
+	ErrUnavailable = fault.New(fault.Unavailable, "document-store-busy", "照片暂时存取不了，请稍后再试。", "Pictures cannot be stored or read at the moment; please try again.").After(2)
+	ErrNotFound    = fault.New(fault.NotFound, "document-not-found", "没有找到这份材料。", "No such document.")
 )

@@ -6,6 +6,8 @@ import "github.com/doudi-aid/doudi/shared/fault"
 var (
 	// ErrTwo: erasing a salt takes two people.
 	ErrTwo = fault.New(fault.Forbidden, "erase-two-people", "销毁盐值须由两名工作人员共同办理。", "Two people erase a salt together.")
+	// ErrUnavailable: the place where the log is published did not answer.
+	ErrUnavailable = fault.New(fault.Unavailable, "log-store-busy", "监督日志暂时存取不了，请稍后再试。", "What the log publishes cannot be stored or read at the moment; try again.").After(2)
 	// ErrContended: other sequencers won every time; nothing is lost, and it is tried again.
 	ErrContended = fault.New(fault.Unavailable, "log-contended", "系统繁忙，请稍后再试。", "The log is busy; try again.")
 	// ErrDamaged: what is stored of the log is not what the log stored.

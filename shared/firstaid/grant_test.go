@@ -132,7 +132,7 @@ func TestASilentStoreDecidesNothing(t *testing.T) {
 	a, c := opened(t, o)
 	noGet, noQuery := o.Office, o.Office
 	noGet.Table, noQuery.Table = silent{o.Store, true, false}, silent{o.Store, false, true}
-	if _, err := noGet.Open(t.Context(), a); !errors.Is(err, application.ErrUnavailable) {
+	if _, err := noGet.Open(t.Context(), a); !errors.Is(err, table.ErrBusy) {
 		t.Errorf("opened: %v", err)
 	}
 	if _, err := noQuery.Open(t.Context(), a); !errors.Is(err, table.ErrBusy) {

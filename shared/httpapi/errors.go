@@ -21,6 +21,7 @@ var (
 	ErrSyntax   = fault.New(fault.Invalid, "invalid-json", "请求内容不是正确的 JSON。", "The body is not well-formed JSON.")
 	ErrDeep     = fault.New(fault.Invalid, "json-too-complex", "请求内容过于复杂。", "The JSON is nested too deeply or has too many values.")
 	ErrBusy     = fault.New(fault.Unavailable, "busy", "现在办事的人很多，请稍等几秒再试，您填写的内容不会丢失。", "Too many requests at once. Nothing was done; please try again shortly.").After(2)
+	ErrLate     = fault.New(fault.Unavailable, "no-answer-in-time", "系统没有及时答复，请用同一个 Idempotency-Key 再提交一次。", "There was no answer in time; send it again with the same Idempotency-Key.").After(2)
 	ErrSlowDown = fault.New(fault.TooMany, "slow-down", "操作太频繁，请稍后再试。", "Too many requests. Please wait.")
 	ErrProbing  = fault.New(fault.TooMany, "too-many-misses", "查询次数过多，请稍后再试。", "Too many requests for things that are not there. Please wait.")
 )

@@ -485,6 +485,9 @@ func (x *exchange) body() ([]byte, error) {
 
 func (x *exchange) fail(err error) {
 	f := fault.Of(err)
+	if f.Kind == fault.Internal && errors.Is(err, context.DeadlineExceeded) {
+		f = ErrLate.Because(err) // time ran out: nobody's defect, and safe to ask again
+	}
 	if f.Kind == fault.NotFound && x.key != "" {
 		x.a.cfg.Metrics.Count("NotFound", 1)
 		if x.a.cfg.Limiter != nil {

@@ -145,6 +145,20 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestTroubleBelowIsNoDefect: a store that is busy or did not say, and time that ran
+// out, tell the caller to come again, whatever the route made of them.
+func TestTroubleBelowIsNoDefect(t *testing.T) {
+	t.Parallel()
+	for code, trouble := range map[string]error{"store-busy": table.ErrBusy, "outcome-unknown": table.ErrUnknown, "no-answer-in-time": context.DeadlineExceeded} {
+		w := newWorld(t, nil, httpapi.JSON("GET /x", 200, httpapi.Options{Caller: httpapi.Anyone}, func(context.Context, httpapi.Call[httpapi.None]) (httpapi.None, error) {
+			return httpapi.None{}, fmt.Errorf("wrapped: %w: by this", trouble)
+		}))
+		if r := w.call("GET", "/x", "", ""); r.status != 503 || r.problem.Code != code || r.header.Get("Retry-After") != "2" {
+			t.Errorf("%s: %d %s", code, r.status, r.body)
+		}
+	}
+}
+
 func TestEveryFaultKindIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, kind := range fault.Kinds() {

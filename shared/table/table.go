@@ -262,12 +262,15 @@ type Feed interface {
 	Ack(ctx context.Context, consumer, seq string) error
 }
 
-// Errors of a Store.
+// Errors of a Store. The first two are no defect of anybody's: whoever asked is told
+// to ask again, and a message comes back. Every write has a condition, so that doing
+// it again is safe.
 var (
 	// ErrUnknown: the transaction may or may not have been applied. Read to find out.
-	ErrUnknown = errors.New("table: outcome unknown")
+	ErrUnknown = fault.New(fault.Unavailable, "outcome-unknown", "暂时无法确认是否办成，请用同一个 Idempotency-Key 再提交一次。",
+		"Whether this was done is not known yet; send it again with the same Idempotency-Key.").After(2)
 	// ErrBusy: the backend would not take it in time; nothing was applied.
-	ErrBusy = errors.New("table: busy")
+	ErrBusy = fault.New(fault.Unavailable, "store-busy", "现在办理的人多，请稍后再试。", "The service is busy; please try again.").After(2)
 	// ErrInvalid: the transaction or query is malformed; a defect of the caller.
 	ErrInvalid = errors.New("table: invalid")
 )

@@ -321,7 +321,7 @@ func TestApprovalsAndRepeatedRequests(t *testing.T) {
 					return "another body"
 				case errors.Is(err, application.ErrMovedOn):
 					return "moved on"
-				case errors.Is(err, application.ErrIndeterminate):
+				case errors.Is(err, table.ErrUnknown):
 					continue // as it says: the same key again
 				case errors.Is(err, application.ErrState):
 					return "refused"

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/doudi-aid/doudi/cmd/doudi/local"
+	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/httpapi"
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/test/caller"
@@ -43,9 +44,11 @@ func half(service string) string {
 		fmt.Sprintf(rule+"status = 502\n", service, strings.Join(errs, ","), "status")
 }
 
-// brownout makes each dependency in turn half useless under a usual load.
+// brownout makes each dependency in turn half useless under a usual load: first
+// those outside, then what the system stands on.
 func brownout(ctx context.Context, o *options, r *report) error {
-	c, end, err := ordinary(ctx, o, func(*local.Options) {})
+	g := &ground{}
+	c, end, err := ordinary(ctx, o, func(lo *local.Options) { lo.Under, lo.SweepEvery = g.under(), time.Second })
 	if err != nil {
 		return err
 	}
@@ -67,11 +70,27 @@ func brownout(ctx context.Context, o *options, r *report) error {
 	}
 	all := rec.all()
 	r.promise(float64(all.failed) <= 0.1*float64(all.due), "%d of %d calls failed (sign-in needs WeChat; nothing else may)", all.failed, all.due)
+
+	inner := newRecord("brownout-inside")
+	for _, p := range []part{theStore, theKeys, theFiles, theQueues} {
+		inner.mark(string(p))
+		g.weak.Store(p)
+		inner.drive(ctx, each, steadily(o.rate/10), c.insist)
+	}
+	g.weak.Store(part(""))
+	if err := r.finish(inner); err != nil {
+		return err
+	}
+	all = inner.all()
+	r.promise(all.failed == 0 && all.shed == 0, "everybody who asks again is told: %d of %d were not", all.failed+all.shed, all.due)
+	r.promise(c.faults.Load() == 0, "%d answers called a brown-out a defect of ours (500)", c.faults.Load())
+	missing, err := c.missing(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	r.promise(missing == 0, "%d of %d acknowledged pictures cannot be opened", missing, len(c.pictures))
 	refused := 0
-	c.mu.Lock()
-	acked := c.acked
-	c.mu.Unlock()
-	for _, a := range acked {
+	for _, a := range c.acked {
 		var view struct {
 			State string `json:"state"`
 		}
@@ -81,7 +100,7 @@ func brownout(ctx context.Context, o *options, r *report) error {
 	}
 	r.promise(refused == 0, "%d applications refused by a machine", refused)
 	keeps(ctx, c, r)
-	return nil
+	return c.ends(ctx, r, 5*time.Minute)
 }
 
 // victim is the system that is killed: a process of its own, with its world.
@@ -144,7 +163,7 @@ func kills(ctx context.Context, o *options, r *report) error {
 		return err
 	}
 	c := &crowd{Stage: &stage.Stage{Caller: caller.Caller{Base: "http://" + listen, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}}}, rand: rand.New(rand.NewPCG(3, 4))}
-	if err := stubborn(ctx, func(ctx context.Context) (err error) {
+	if err := c.stubborn(ctx, func(ctx context.Context) (err error) {
 		if c.Consent, err = c.Caller.ConsentText(ctx); err != nil {
 			return err
 		}
@@ -179,40 +198,7 @@ func kills(ctx context.Context, o *options, r *report) error {
 			p = next
 		}
 	})
-	rec.drive(ctx, length, steadily(o.rate/10), func(ctx context.Context) error {
-		c.mu.Lock()
-		k := c.rand.IntN(10)
-		c.mu.Unlock()
-		if k < 7 {
-			n := c.Next()
-			var person caller.Caller
-			var id string
-			err := stubborn(ctx, func(ctx context.Context) (err error) {
-				if person.Token == "" {
-					if person, err = c.Caller.SignIn(ctx, "/v1/sessions", fmt.Sprintf("wx:kill-%d", n), ""); err != nil {
-						return err
-					}
-				}
-				id, err = c.Submit(ctx, person, n)
-				return err
-			})
-			if err == nil {
-				c.mu.Lock()
-				c.acked, c.open = append(c.acked, own{id, person}), append(c.open, own{id, person})
-				c.mu.Unlock()
-			}
-			return err
-		}
-		c.mu.Lock()
-		if len(c.open) < 20 { // the newest are still being looked up
-			c.mu.Unlock()
-			return errAgain
-		}
-		a := c.open[0]
-		c.open = c.open[1:]
-		c.mu.Unlock()
-		return stubborn(ctx, func(ctx context.Context) error { return c.release(ctx, a.id) })
-	})
+	rec.drive(ctx, length, steadily(o.rate/10), c.insist)
 	close(stop)
 	killer.Wait()
 	if failed != nil {
@@ -227,12 +213,70 @@ func kills(ctx context.Context, o *options, r *report) error {
 	return afterwards(ctx, data, c, r)
 }
 
+// insist is one person who applies and sends a picture, or two officers who release
+// money, and who ask again with the same key until they are told.
+func (c *crowd) insist(ctx context.Context) error {
+	c.mu.Lock()
+	k := c.rand.IntN(10)
+	c.mu.Unlock()
+	if k < 7 {
+		n := c.Next()
+		var person caller.Caller
+		var id string
+		if err := c.stubborn(ctx, func(ctx context.Context) (err error) {
+			if person.Token == "" {
+				if person, err = c.Caller.SignIn(ctx, "/v1/sessions", fmt.Sprintf("wx:kill-%d", n), ""); err != nil {
+					person.Token = ""
+					return err
+				}
+			}
+			id, err = c.Submit(ctx, person, n)
+			return err
+		}); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.acked, c.open = append(c.acked, own{id, person}), append(c.open, own{id, person})
+		c.mu.Unlock()
+		if k > 3 {
+			return nil
+		}
+		return c.stubborn(ctx, func(ctx context.Context) error { return c.picture(ctx, own{id, person}, n) })
+	}
+	c.mu.Lock()
+	if len(c.open) < 20 { // the newest are still being looked up
+		c.mu.Unlock()
+		return errAgain
+	}
+	a := c.open[0]
+	c.open = c.open[1:]
+	c.mu.Unlock()
+	var view struct {
+		State application.State `json:"state"`
+	}
+	if err := c.stubborn(ctx, func(ctx context.Context) error {
+		return c.Clerk.Do(ctx, http.MethodGet, "/v1/staff/applications/"+a.id, "", nil, &view)
+	}); err != nil {
+		return err
+	}
+	if view.State == application.Accepted { // registers have not answered
+		c.mu.Lock()
+		c.open = append(c.open, a)
+		c.mu.Unlock()
+		return errAgain
+	}
+	return c.stubborn(ctx, func(ctx context.Context) error { return c.release(ctx, a.id) })
+}
+
 // stubborn repeats what got no answer, or the answer "not now", for a minute.
-func stubborn(ctx context.Context, do func(context.Context) error) error {
+func (c *crowd) stubborn(ctx context.Context, do func(context.Context) error) error {
 	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	for {
 		err := do(ctx)
+		if refused, ok := errors.AsType[*caller.Refused](err); ok && refused.Status == http.StatusInternalServerError {
+			c.faults.Add(1)
+		}
 		if err == nil || ctx.Err() != nil || !transient(err) {
 			return err
 		}
@@ -262,16 +306,26 @@ func afterwards(ctx context.Context, data string, c *crowd, r *report) error {
 	}
 	defer s.Close()
 	c.System = s
+	missing, err := c.missing(ctx, data)
+	if err != nil {
+		return err
+	}
+	r.promise(missing == 0, "%d of %d acknowledged pictures cannot be opened", missing, len(c.pictures))
+	return c.ends(ctx, r, time.Minute)
+}
+
+// ends waits until everything that was released is paid and looks at every case.
+func (c *crowd) ends(ctx context.Context, r *report, within time.Duration) error {
 	var released []string
 	for _, a := range c.acked {
-		switch _, err := payout.Get(ctx, s.Table, payout.Key(a.id, "01")); {
+		switch _, err := payout.Get(ctx, c.Table, payout.Key(a.id, "01")); {
 		case err == nil:
 			released = append(released, a.id)
 		case !errors.Is(err, payout.ErrNotFound):
 			return err
 		}
 	}
-	paid := c.settled(ctx, released, time.Minute)
+	paid := c.settled(ctx, released, within)
 	r.promise(paid == len(released), "%d of %d released cases are paid", paid, len(released))
 	book, err := c.book(ctx)
 	if err != nil {
@@ -281,7 +335,7 @@ func afterwards(ctx context.Context, data string, c *crowd, r *report) error {
 	for _, e := range book {
 		by[e.Reference] = append(by[e.Reference], e.Transfer)
 	}
-	view := invariant.View{Table: s.Table, Rules: s.Book, Bank: func(_ context.Context, reference string) ([]invariant.Transfer, error) { return by[reference], nil }}
+	view := invariant.View{Table: c.Table, Rules: c.Book, Bank: func(_ context.Context, reference string) ([]invariant.Transfer, error) { return by[reference], nil }}
 	wrong := 0
 	for _, a := range c.acked {
 		if err := view.Case(ctx, a.id); err != nil {

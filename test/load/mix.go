@@ -1,13 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/document"
 	"github.com/doudi-aid/doudi/test/caller"
 	"github.com/doudi-aid/doudi/test/stage"
 )
@@ -25,7 +36,13 @@ type crowd struct {
 	rand  *rand.Rand
 	acked []own // every application that was acknowledged, in that order
 	open  []own // those that no officer has taken yet
+
+	pictures []picture    // that were acknowledged
+	faults   atomic.Int64 // answers that were a 500
 }
+
+// picture is a document of an application.
+type picture struct{ application, id string }
 
 func newCrowd(ctx context.Context, s *stage.Stage, people int) (*crowd, error) {
 	c := &crowd{Stage: s, rand: rand.New(rand.NewPCG(1, 2))}
@@ -53,6 +70,45 @@ func (c *crowd) apply(ctx context.Context) error {
 	c.acked = append(c.acked, own{id, p})
 	c.open = append(c.open, own{id, p})
 	return nil
+}
+
+// picture sends the photo that the nth person took.
+func (c *crowd) picture(ctx context.Context, a own, n int) error {
+	m := image.NewRGBA(image.Rect(0, 0, 16, 16))
+	for i := range 8 {
+		m.Set(i, 0, color.RGBA{byte(n >> (8 * i)), byte(i), 0, 255})
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b.Bytes())
+	in := map[string]any{"kind": "incident", "media_type": "image/png", "sha256": hex.EncodeToString(sum[:]), "content_base64": base64.StdEncoding.EncodeToString(b.Bytes())}
+	var out struct {
+		Document string `json:"document"`
+	}
+	if err := a.person.Do(ctx, http.MethodPost, "/v1/applications/"+a.id+"/documents", "picture", in, &out); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pictures = append(c.pictures, picture{a.id, out.Document})
+	return nil
+}
+
+// missing counts the acknowledged pictures that do not open in a system's folder.
+func (c *crowd) missing(ctx context.Context, data string) (n int, err error) {
+	kept, err := document.OpenDirectory(filepath.Join(data, "documents"), c.Box)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range c.pictures {
+		if _, err := kept.Get(ctx, application.Partition(p.application), p.id); err != nil {
+			fmt.Println("\na picture that does not open:", err)
+			n++
+		}
+	}
+	return n, nil
 }
 
 // look is a person who looks at their own case.

@@ -31,7 +31,7 @@ func (s *System) openLog(o Options) error {
 	}
 	keys.Witnesses = slices.Concat(keys.Witnesses, o.Witnesses)
 	s.closers = append(s.closers, blobs.Close)
-	if s.Evidence, err = keys.Publisher(evidence.New(s.Table, s.Box, rand.Reader, s.now), blobs); err != nil {
+	if s.Evidence, err = keys.Publisher(evidence.New(s.Table, s.Box, rand.Reader, s.now), under[evidence.Blobs](o.Under.Published, blobs)); err != nil {
 		return err
 	}
 	s.logDeps = log.Deps{Publisher: s.Evidence, Key: keys.Public, Pinned: keys.Witnesses, Pace: 200 * time.Millisecond, Now: s.now, Metrics: s.metrics, Log: s.log}

@@ -65,6 +65,7 @@ type Options struct {
 	// WithoutLog puts nothing into the evidence log, so that no figures grow and
 	// nothing is disclosed: for tests of what none of that touches.
 	WithoutLog bool
+	Under      Under // what stands between the system and what it stands on
 	// Witnesses are the public keys of witnesses whose cosignatures are taken.
 	Witnesses []string
 	Limits    httpapi.Limits // of one caller; zero takes the defaults
@@ -111,6 +112,7 @@ type System struct {
 	sessions *session.Store
 	feed     table.Feed
 	broker   *queue.Local
+	queues   queue.Sender // the broker, as it is sent to
 	sweeper  sweep.Deps
 	world    *world.World
 	log      *slog.Logger
@@ -162,7 +164,8 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if err := s.openStore(ctx, o); err != nil {
 		return err
 	}
-	seed, err := s.openKeys(o.Data)
+	s.Table = under(o.Under.Table, s.Table)
+	seed, err := s.openKeys(o)
 	if err != nil {
 		return err
 	}
@@ -175,7 +178,8 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.broker = queue.NewLocal(queue.Config{Queues: lanes(wiring), Now: s.now, IDs: s.ids, Logger: s.log, Metrics: s.metrics})
-	s.logDeps.Send = s.broker
+	s.queues = under[queue.Sender](o.Under.Queues, s.broker)
+	s.logDeps.Send = s.queues
 	handler, err := s.wire(wiring, keys, o)
 	if err != nil {
 		return err
@@ -191,7 +195,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	})
 	s.broker.Start(ctx)
 	if !o.WithoutRelay {
-		s.run(func() { s.relayLoop(ctx, s.feed, relay.Deps{Send: s.broker, Now: s.now}) })
+		s.run(func() { s.relayLoop(ctx, s.feed, relay.Deps{Send: s.queues, Now: s.now}) })
 	}
 	if !o.WithoutLogStream && !o.WithoutLog {
 		s.run(func() { s.logLoop(ctx, s.feed, s.logDeps) })
@@ -200,7 +204,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		s.run(func() { s.tickLoop(ctx, s.logDeps, o.SweepEvery) })
 		s.run(func() { s.discloseLoop(ctx, s.discloseDeps(), discloseEvery) })
 	}
-	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Complaints: s.Complaints, Send: s.broker, Now: s.now, Metrics: s.metrics, Log: s.log,
+	s.sweeper = sweep.Deps{Table: s.Table, Book: s.Book, Complaints: s.Complaints, Send: s.queues, Now: s.now, Metrics: s.metrics, Log: s.log,
 		Watch: s.watch()}
 	s.run(func() { s.sweepLoop(ctx, o.SweepEvery) })
 	s.run(func() { s.coherenceLoop(ctx) })
@@ -283,8 +287,8 @@ func (s *System) front(api http.Handler) http.Handler {
 
 // openKeys opens the keys of this machine and the secret its world is made from.
 // Without a data directory they last as long as the process.
-func (s *System) openKeys(data string) (seed string, err error) {
-	dir := data
+func (s *System) openKeys(o Options) (seed string, err error) {
+	dir := o.Data
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "doudi-keys-"); err != nil {
 			return "", err
@@ -295,7 +299,7 @@ func (s *System) openKeys(data string) (seed string, err error) {
 	if err != nil {
 		return "", err
 	}
-	s.Box, s.Blind = seal.NewBox(keys, rand.Reader), keys.Blind()
+	s.Box, s.Blind = seal.NewBox(under[seal.Keys](o.Under.Keys, keys), rand.Reader), keys.Blind()
 	return s.Blind.Ref("world", "seed"), nil
 }
 

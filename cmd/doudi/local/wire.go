@@ -136,7 +136,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	registers, err2 := exchange.New(keys.ExchangeConfig(s.WorldURL, hc, s.now, random))
 	wechat, err3 := wxapp.New(keys.WeChatConfig(s.WorldURL, hc, s.now))
 	text, err4 := sms.New(keys.SMSConfig(s.WorldURL, hc, s.now))
-	papers, err5 := s.openDocuments(o.Data)
+	papers, err5 := s.openDocuments(o)
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (s *System) wire(t *doudi.Template, keys world.Keys, o Options) (http.Handl
 	}
 	aid := firstaid.Office{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Wallets: s.wallets(o), Files: s.in(o.Batch), Models: models, Tree: s.Tree}
 	handlers := map[string]queue.Handler{
-		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.broker,
+		"verify": verify.Handle(verify.Deps{Table: s.Table, Box: s.Box, Blind: s.Blind, Book: s.Book, Registers: registers, Now: s.now, Log: s.log, Later: s.queues,
 			Models: models, Tree: s.Tree,
 			Kin: func(ctx context.Context, people []string) ([]string, error) { return staff.KinOf(ctx, s.Table, people) },
 			Release: func(ctx context.Context, id string) (bool, error) {
@@ -233,7 +233,8 @@ func (s *System) office(keys world.Keys) reconciliation.Office {
 }
 
 // openDocuments opens where evidence is kept.
-func (s *System) openDocuments(data string) (document.Store, error) {
+func (s *System) openDocuments(o Options) (document.Store, error) {
+	data := o.Data
 	if data == "" {
 		dir, err := os.MkdirTemp("", "doudi-documents-")
 		if err != nil {
@@ -242,7 +243,11 @@ func (s *System) openDocuments(data string) (document.Store, error) {
 		s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
 		data = dir
 	}
-	return document.OpenDirectory(filepath.Join(data, "documents"), s.Box)
+	papers, err := document.OpenDirectory(filepath.Join(data, "documents"), s.Box)
+	if err != nil {
+		return nil, err
+	}
+	return under[document.Store](o.Under.Documents, papers), nil
 }
 
 // sameRoutes refuses to start when the code and the template disagree.

@@ -53,7 +53,7 @@ func (b *Bucket) Put(ctx context.Context, partition, id string, content []byte) 
 		return err
 	}
 	if err := b.client.PutObject(ctx, b.name, object(partition, id), sealed); err != nil {
-		return fmt.Errorf("bucket: put: %w", err)
+		return troubled("put", err)
 	}
 	return nil
 }
@@ -67,7 +67,16 @@ func (b *Bucket) Get(ctx context.Context, partition, id string) ([]byte, error) 
 		return nil, document.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bucket: get: %w", err)
+		return nil, troubled("get", err)
 	}
 	return b.box.Open(ctx, place(partition, id), sealed)
+}
+
+// troubled tells a store that gives no answer for now from one that says no.
+func troubled(doing string, err error) error {
+	err = fmt.Errorf("bucket: %s: %w", doing, err)
+	if awscall.Passing(err) {
+		return document.ErrUnavailable.Because(err)
+	}
+	return err
 }
