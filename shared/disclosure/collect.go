@@ -82,7 +82,7 @@ func (b Books) take(ctx context.Context, l *Ledger, county civil.DivisionCode, i
 		return err
 	}
 	f := Fact{Key: key, Person: p.Ref(b.Blind, a.ID, application.RoleSubject), Village: a.Place, Township: id.Township, County: county}
-	if v, ok := b.Tree.TownshipOf(a.Place, calendar.Today(a.AcceptedAt)); !ok || v.Code != id.Township {
+	if v, _ := b.Tree.TownshipOf(a.Place, calendar.Today(a.AcceptedAt)); v.Code != id.Township {
 		f.Village = f.Township // lives elsewhere: told of where the money comes from
 	}
 	switch e.Kind {

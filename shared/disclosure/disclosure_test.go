@@ -134,6 +134,7 @@ func TestSmallVillagesAreCoarsened(t *testing.T) {
 		"a_small_one_beside_a_big_one": {slices.Concat(many(1, 7, 1, 1), many(11, 2, 1, 2)), "320402001000:9", 0},
 		"the_smallest_is_taken_along":  {slices.Concat(many(1, 9, 1, 1), many(21, 6, 1, 2), many(31, 1, 1, 3)), "320402001000:7 320402001001:9", 0},
 		"of_two_as_small_the_first":    {slices.Concat(many(1, 6, 1, 1), many(21, 6, 1, 2), many(31, 1, 1, 3)), "320402001000:7 320402001002:6", 0},
+		"enough_are_left_over":         {slices.Concat(many(1, 9, 1, 1), many(21, 3, 1, 2), many(31, 2, 1, 3)), "320402001000:5 320402001001:9", 0},
 		"two_townships_make_a_county":  {slices.Concat(many(1, 3, 1, 1), many(11, 3, 2, 1)), "320402000000:6", 0},
 		"village_unknown":              {many(1, 5, 1, 0), "320402001000:5", 0},
 		"a_small_township_takes_along": {slices.Concat(many(1, 6, 1, 1), many(11, 1, 2, 1)), "320402000000:7", 0},
@@ -326,6 +327,9 @@ func TestLinesOfAPlaceGoTogether(t *testing.T) {
 	source, err := e.Source(line)
 	if err != nil || source.Application == "" || !slices.Contains(source.Not, "approver") {
 		t.Fatal(source, err)
+	}
+	if first, err := e.Source(e.Sources[0].Line); err != nil || first.Line != e.Sources[0].Line {
+		t.Errorf("the first source: %+v, %v", first, err)
 	}
 	by := event.Actor{Kind: event.Staff, ID: "s", Person: "p"}
 	down, err := e.TakeDown(line, "deceased", by, noon)
@@ -617,8 +621,12 @@ func TestOpenDataAddsUp(t *testing.T) {
 		"a_line_is_gone": {func(f map[string][]byte) {
 			f["amounts.jsonl"] = f["amounts.jsonl"][strings.Index(string(f["amounts.jsonl"]), "\n")+1:]
 		}, "amounts.csv has 18 rows, amounts.jsonl 17"},
-		"a_file_is_gone":   {func(f map[string][]byte) { delete(f, "cells.csv") }, "cells.csv cannot be read"},
-		"no_json":          {func(f map[string][]byte) { f["cells.jsonl"] = []byte("{\n") }, "cells.jsonl, line 1 cannot be read"},
+		"a_file_is_gone": {func(f map[string][]byte) { delete(f, "cells.csv") }, "cells.csv cannot be read"},
+		"no_json":        {func(f map[string][]byte) { f["cells.jsonl"] = []byte("{\n") }, "cells.jsonl, line 1 cannot be read"},
+		"an_empty_line":  {replace("amounts.jsonl", "\n{", "\n\n{"), "amounts.jsonl, line 2 cannot be read"},
+		"two_bad_lines": {func(f map[string][]byte) {
+			f["amounts.jsonl"] = append([]byte("[\n"), append(f["amounts.jsonl"], "]\n"...)...)
+		}, "amounts.jsonl, line 20 cannot be read"},
 		"a_later_line":     {replace("amounts.jsonl", "\n{", "\n["), "amounts.jsonl, line 2 cannot be read"},
 		"a_line_of_null":   {func(f map[string][]byte) { f["funds.jsonl"] = append(f["funds.jsonl"], "null x\n"...) }, "funds.csv has 3 rows, funds.jsonl 4"},
 		"an_unknown_field": {replace("cells.jsonl", `"persons"`, `"phone"`), "cells.jsonl, line 1 cannot be read"},
@@ -713,6 +721,10 @@ func FuzzRecompute(f *testing.F) {
 // and a child is never named, also not by another child who gets the money.
 func TestWhoIsAChild(t *testing.T) {
 	t.Parallel()
+	foreign := application.Person{Name: person(t, "Anna Smith", "320402197201109004").Name, Paper: civil.StoredPaper(civil.ForeignResidence, "911000198501010018")}
+	if got := disclosure.Name(application.Particulars{Subject: foreign}, civil.Date(2026, 11, 22)); got != disclosure.NoName {
+		t.Errorf("whose paper says no age is called %s", got)
+	}
 	const child, grown = "320402200811220018", "320402197201109004" // the first is 18 on 22 November 2026
 	subject := person(t, "王小明", child)
 	for day, want := range map[civil.Day]string{civil.Date(2026, 11, 21): disclosure.NoName, civil.Date(2026, 11, 22): "王*明"} {
@@ -723,6 +735,7 @@ func TestWhoIsAChild(t *testing.T) {
 	on := civil.Date(2026, 11, 21)
 	nameless := application.Person{Paper: civil.StoredPaper(civil.IDCard, grown)}
 	for name, p := range map[string]application.Particulars{
+		"a parent with another paper":   {Subject: subject, Members: []application.Member{{Person: foreign, Kinship: application.Parent}}},
 		"a parent without a name":       {Subject: subject, Members: []application.Member{{Person: nameless, Kinship: application.Parent}}},
 		"a parent without a number":     {Subject: subject, Members: []application.Member{{Person: application.Person{Name: person(t, "王大明", grown).Name, Paper: civil.StoredPaper(civil.Passport, "E12345678")}, Kinship: application.Parent}}},
 		"a grandparent without account": {Subject: subject, Members: []application.Member{{Person: person(t, "李奶奶", grown), Kinship: application.Grandparent}}, Holder: application.RoleSubject},
@@ -759,9 +772,15 @@ func TestWhatMakesAnEdition(t *testing.T) {
 		if got := len(d.Places) + len(d.Paid) + len(d.Returned); got != 1 {
 			t.Errorf("%s: %d places are told", name, got)
 		}
+		if (len(d.Places) == 1) != (name == "decisions") || (len(d.Paid) == 1) != (name == "payments") || (len(d.Returned) == 1) != (name == "returns") {
+			t.Errorf("%s: %+v %+v %+v", name, d.Places, d.Paid, d.Returned)
+		}
 		if f := d.Funds[0]; (f.AwardedFen > 0) != (name == "decisions") || (f.PaidFen > 0) != (name == "payments") || (f.ReturnedFen > 0) != (name == "returns") || f.BalanceFen != f.ReturnedFen-f.PaidFen {
 			t.Errorf("%s: %+v", name, f)
 		}
+	}
+	if e := made(t, heading(), disclosure.Ledger{Paid: all.Paid, Returned: all.Paid}); len(e.Cells) != 2 {
+		t.Errorf("payments that all came back: %+v", e.Cells)
 	}
 	if _, ok, err := disclosure.Make(heading(), disclosure.Ledger{}, nil); ok || err != nil {
 		t.Errorf("an edition of nothing: %v", err)
@@ -780,7 +799,7 @@ func TestTheRowsOfACounty(t *testing.T) {
 	if len(d.Funds) != 2 || d.Funds[0].Place != string(county) || d.Funds[1].Place != "320402001000" {
 		t.Fatalf("%+v", d.Funds)
 	}
-	if own, one := d.Funds[0], d.Funds[1]; !strings.Contains(own.PlaceName, "合并") || strings.Contains(one.PlaceName, "合并") || own.Awarded != 6 || own.Paid != 6 || one.Awarded != 5 ||
+	if own, one := d.Funds[0], d.Funds[1]; own.PlaceName != "地000000（人数少的乡镇、街道合并）" || strings.Contains(one.PlaceName, "合并") || own.Awarded != 6 || own.Paid != 6 || one.Awarded != 5 ||
 		d.Total.Awarded != 11 || d.Total.Paid != 11 || d.Total.AwardedFen != own.AwardedFen+one.AwardedFen || d.Total.PaidFen != own.PaidFen+one.PaidFen ||
 		d.Total.BalanceFen != d.Total.AppropriatedFen-d.Total.PaidFen {
 		t.Errorf("%+v, together %+v", d.Funds, d.Total)
@@ -855,5 +874,66 @@ func TestWhichKeyIsThatOfAnObjection(t *testing.T) {
 	o.Answer = &disclosure.Answer{Result: disclosure.Upheld}
 	if got := o.Event("answered", disclosure.System, noon).Facts.Text("result"); got != disclosure.Upheld {
 		t.Errorf("answered %q", got)
+	}
+}
+
+// A township that is told of in several editions is told of once in the rows of the
+// money, with all of it; five people are enough.
+func TestATownshipInSeveralEditions(t *testing.T) {
+	t.Parallel()
+	var told []disclosure.Edition
+	for n, from := range []int{1, 20, 40} {
+		l := ledger(from, 5, 1, 1)
+		l.Decisions = append(l.Decisions, ledger(from+10, 5, 1, 2).Decisions...)
+		if n == 2 {
+			l.Returned = returns(l)
+		}
+		e, err := made(t, heading(), l, told...).Publish(noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, e)
+	}
+	d := document(t, told[2])
+	if f := d.Funds[0]; len(d.Funds) != 1 || f.Awarded != 30 || f.Paid != 15 || f.ReturnedFen == 0 || d.Total.ReturnedFen != f.ReturnedFen || d.Total.Paid != 15 {
+		t.Errorf("%+v, together %+v", d.Funds, d.Total)
+	}
+	files, err := disclosure.Open(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := disclosure.Recompute(files); len(wrong) != 0 {
+		t.Errorf("%v", wrong)
+	}
+	if !strings.Contains(string(files["cells.jsonl"]), `"kind":"returned"`) || !strings.Contains(string(files["cells.jsonl"]), `"persons":5`) {
+		t.Errorf("%s", files["cells.jsonl"])
+	}
+}
+
+// returns are the payments of l, all of which came back.
+func returns(l disclosure.Ledger) []disclosure.Fact {
+	back := slices.Clone(l.Paid)
+	for i := range back {
+		back[i].Key += "/back"
+	}
+	return back
+}
+
+// A page says what kind of telling it is, and goes on after a place whose lines
+// were taken down.
+func TestWhatAPageSays(t *testing.T) {
+	t.Parallel()
+	l := ledger(1, 6, 1, 1)
+	l.Decisions = append(l.Decisions, ledger(20, 5, 2, 1).Decisions...)
+	for kind, want := range map[string]string{disclosure.Decisions: "公布机关", disclosure.Consultation: "公示机关", disclosure.Proposals: "公示机关"} {
+		e := made(t, heading(func(h *disclosure.Heading) { h.Kind, h.Named = kind, true }), l)
+		e, err := e.TakeDown(document(t, e).Places[0].Lines[0].Line, "stopped", disclosure.System, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := string(disclosure.Page(document(t, e)))
+		if !strings.Contains(page, want) || strings.Count(page, ">张*明</td>") != 5 || strings.Count(page, "已经撤下") != 1 || strings.Contains(page, "资金使用情况") == (kind == disclosure.Proposals) {
+			t.Errorf("%s: %s", kind, page)
+		}
 	}
 }

@@ -97,21 +97,17 @@ const MaxLines = 400
 // Make is the next edition after before, of what l has and before does not tell.
 // ok is false when there is nothing to tell: too few people, or nothing new.
 func Make(h Heading, l Ledger, before []Edition) (e Edition, ok bool, err error) {
-	decisions := l.Decisions
-	if len(decisions) > MaxLines {
-		decisions = slices.Clone(decisions)
-		slices.SortStableFunc(decisions, func(a, b Decision) int { return a.At.Compare(b.At) })
-		decisions = decisions[:MaxLines]
-	}
+	decisions := slices.Clone(l.Decisions)
+	slices.SortStableFunc(decisions, func(a, b Decision) int { return a.At.Compare(b.At) }) // the oldest are told first
 	by := map[string]Decision{}
 	var facts []Fact
-	for _, d := range decisions {
+	for _, d := range decisions[:min(len(decisions), MaxLines)] {
 		by[d.Key], facts = d, append(facts, d.Fact)
 	}
 	awarded, _ := Coarsen(facts, h.LeastCell)
 	paid, _ := Coarsen(townships(l.Paid), h.LeastCell)
 	returned, _ := Coarsen(townships(l.Returned), h.LeastCell)
-	if len(awarded)+len(paid)+len(returned) == 0 {
+	if max(len(awarded), len(paid), len(returned)) == 0 {
 		return e, false, nil
 	}
 	number := len(before) + 1

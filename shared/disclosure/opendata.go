@@ -310,20 +310,19 @@ func Recompute(files map[string][]byte) []error {
 func rows[Row any](files map[string][]byte, name string, say func(string, ...any)) []Row {
 	var all []Row
 	var texts [][]string
-	for i, line := range strings.Split(strings.TrimSuffix(string(files[name+".jsonl"]), "\n"), "\n") {
-		if line == "" {
-			continue
-		}
+	n := 0
+	for line := range strings.Lines(string(files[name+".jsonl"])) {
+		n++
 		var row Row
 		d := json.NewDecoder(strings.NewReader(line))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&row); err != nil {
-			say("%s.jsonl, line %d cannot be read", name, i+1)
-			continue
+		err := d.Decode(&row)
+		var values []string
+		if err == nil {
+			_, values, err = columns(row)
 		}
-		_, values, err := columns(row)
 		if err != nil {
-			say("%s.jsonl, line %d: %w", name, i+1, err)
+			say("%s.jsonl, line %d cannot be read", name, n)
 			continue
 		}
 		all, texts = append(all, row), append(texts, values)

@@ -350,7 +350,7 @@ func (b Books) proposal(ctx context.Context, p Posting) (d Decision, stands bool
 	}
 	f := Fact{Key: p.ID, Person: who.Ref(b.Blind, a.ID, application.RoleSubject), Village: a.Place, Township: a.Township, County: a.County,
 		AmountFen: a.Proposal.AmountFen}
-	if v, ok := b.Tree.TownshipOf(a.Place, calendar.Today(a.AcceptedAt)); !ok || v.Code != a.Township {
+	if v, _ := b.Tree.TownshipOf(a.Place, calendar.Today(a.AcceptedAt)); v.Code != a.Township {
 		f.Village = a.Township
 	}
 	return Decision{Fact: f, Application: a.ID, Name: Name(who, calendar.Today(p.At)), Persons: a.Proposal.Persons, Office: b.Office(a.County), Not: not, Posting: p.ID}, true, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,14 @@ func TestWhatIsPosted(t *testing.T) {
 			d := document(t, r.Edition)
 			if len(d.Places) != 1 || d.Places[0].Place != string(tc.place) || len(d.Places[0].Lines) != tc.many || len(r.Edition.Sources) != tc.many {
 				t.Fatalf("%+v", d.Places)
+			}
+			if r.Edition.Number != 1 || d.Number != 1 || r.Edition.ID != disclosure.EditionID(firstaidtest.County, 2026, 1) {
+				t.Errorf("the first edition is number %d", r.Edition.Number)
+			}
+			for _, s := range r.Edition.Sources {
+				if !slices.Equal(s.Not, []string{"320400-clerk-1", "b1.one"}) || s.PostingYear != 2026 || s.Posting == "" {
+					t.Errorf("%+v", s)
+				}
 			}
 			told := d.Places[0]
 			for _, l := range told.Lines {
