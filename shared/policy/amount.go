@@ -17,11 +17,11 @@ type standard struct {
 // standard is the standard on that day. Where town and country have different
 // ones it is the higher: an emergency is not the time to ask which. It is zero
 // on a day before the first one.
-func (r *Rules) standard(day civil.Day) standard {
-	var best standard
+func (r *Rules) standard(day civil.Day) money.Fen {
+	var best money.Fen
 	for _, s := range r.content().standards {
-		if !day.Before(s.from) && (s.to.IsZero() || !day.After(s.to)) && s.fen > best.fen {
-			best = s
+		if !day.Before(s.from) && (s.to.IsZero() || !day.After(s.to)) {
+			best = max(best, s.fen)
 		}
 	}
 	return best
@@ -32,10 +32,10 @@ func (r *Rules) standard(day civil.Day) standard {
 func times(f money.Fen, n ...int) money.Fen {
 	for _, m := range n {
 		p, err := f.Times(int64(m))
-		if err != nil || p > money.Max {
+		if err != nil {
 			return money.Max
 		}
-		f = p
+		f = min(p, money.Max)
 	}
 	return f
 }
@@ -51,7 +51,7 @@ type limit struct {
 // limits are the limits on one award, as figures and code set them.
 func (c *considered) limits() []limit {
 	figs, persons := c.rules.content().figures, c.out.Persons
-	base := c.rules.standard(c.facts.Day).fen
+	base := c.rules.standard(c.facts.Day)
 	multiple, fig := *figs.Amount.MaxMultiple.Value, figs.Amount.MaxMultiple
 	if c.facts.SpecialHardship {
 		multiple, fig = *figs.Amount.SpecialMultiple.Value, figs.Amount.SpecialMultiple
@@ -109,7 +109,7 @@ func (c *considered) draft() money.Fen {
 // formula is the standard × people × months.
 func (c *considered) formula() money.Fen {
 	figs := c.rules.content().figures
-	base := c.rules.standard(c.facts.Day).fen
+	base := c.rules.standard(c.facts.Day)
 	months, longest := c.facts.Months, *figs.Amount.MaxMonths.Value
 	if months <= 0 {
 		months = *figs.FirstAid.DraftMonths.Value
@@ -135,7 +135,8 @@ func (c *considered) tier() money.Fen {
 		own = []RecipientClass{NoClass}
 	}
 	for _, t := range *fig.Value {
-		if !slices.ContainsFunc(own, func(k RecipientClass) bool { return covers(t.Classes, string(k)) }) || !covers(t.Causes, string(c.facts.Cause)) {
+		ofClass := func(k RecipientClass) bool { return covers(t.Classes, string(k)) }
+		if !slices.ContainsFunc(own, ofClass) || !covers(t.Causes, string(c.facts.Cause)) {
 			continue
 		}
 		total, words := t.Fen, "每户"

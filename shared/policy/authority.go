@@ -22,7 +22,7 @@ func (c *considered) townshipFen() money.Fen {
 	rule := *c.rules.content().figures.Authority.TownshipCeiling.Value
 	most := money.Fen(rule.Amount)
 	if rule.Kind == inMonths {
-		most = times(c.rules.standard(c.facts.Day).fen, int(rule.Amount))
+		most = times(c.rules.standard(c.facts.Day), int(rule.Amount))
 	}
 	if rule.Basis == perPerson {
 		most = times(most, c.out.Persons)

@@ -203,7 +203,7 @@ func TestHigherStandardOfTownAndCountry(t *testing.T) {
 	for day, want := range map[civil.Day]money.Fen{
 		civil.Date(2026, 6, 30): 0, civil.Date(2026, 7, 1): 80000, civil.Date(2027, 1, 31): 90000, civil.Date(2027, 2, 1): 80000,
 	} {
-		if got := r.standard(day).fen; got != want {
+		if got := r.standard(day); got != want {
 			t.Errorf("%s: %s", day, got)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/division"
 	"github.com/doudi-aid/doudi/shared/policy/regionfile"
 )
@@ -139,5 +140,51 @@ func TestEachThingThatIsWrongIsNamed(t *testing.T) {
 		if c.want == "" && len(got) != 0 || c.want != "" && !slices.ContainsFunc(got, func(p Problem) bool { return p.Code == c.want }) {
 			t.Errorf("%s: want %q, got %v", name, c.want, got)
 		}
+	}
+}
+
+// Of several corrections the highest number counts, also the tenth; two files for
+// the same place, day and number are one too many, whatever their folders are called.
+func TestWhichCorrectionCounts(t *testing.T) {
+	t.Parallel()
+	files := overlay(t, "testdata/valid_wuxi")
+	const own = "320400/2026-07-01.yaml"
+	text := string(files[own].Data)
+	for n, per := range map[string]string{"2": "3", "10": "5", "9": "4"} {
+		files["320400/2026-07-01.r"+n+".yaml"] = &fstest.MapFile{Data: []byte(strings.Replace(text, "revision: 1\n", "revision: "+n+"\n", 1) +
+			"frequency:\n  per_year: {value: " + per + ", source: 测试, status: confirmed}\n")}
+	}
+	book, err := Load(files, division.Shipped(), regionfile.Parse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := book.Rules("320400000000", civil.Date(2026, 11, 22)); err != nil || r.Frequency().PerYear != 5 || len(book.All()) != 1 {
+		t.Errorf("%+v, %v", r.Frequency(), err)
+	}
+	files["320400000000/2026-07-01.r10.yaml"] = &fstest.MapFile{Data: []byte(strings.Replace(string(files["320400/2026-07-01.r10.yaml"].Data), `"320400"`, `"320400000000"`, 1))}
+	_, err = Load(files, division.Shipped(), regionfile.Parse)
+	problems, _ := errors.AsType[Problems](err)
+	if len(problems) != 1 || problems[0].Code != "overlap" || problems[0].Key != "revision" || !strings.Contains(problems[0].Text, "2026-07-01.r10") {
+		t.Errorf("%v", err)
+	}
+}
+
+// One file that cannot be read hides nothing of the others.
+func TestOneBadFileHidesNoOther(t *testing.T) {
+	t.Parallel()
+	files := overlay(t, "testdata/valid_wuxi")
+	const own = "320400/2026-07-01.yaml"
+	files["120112/2026.yaml"], files["511700/tomorrow.yaml"] = files[own], files[own]                                  // no names of region files
+	files["120112/2026-07-01.yaml"] = &fstest.MapFile{Data: []byte("region: [")}                                       // no file
+	files[own] = &fstest.MapFile{Data: []byte(strings.Replace(string(files[own].Data), "name: 测试市", "name: \"\"", 1))} // and one after it
+	_, err := Load(files, division.Shipped(), regionfile.Parse)
+	problems, _ := errors.AsType[Problems](err)
+	for _, want := range []string{"120112/2026 file_name", "511700/tomorrow file_name", "120112/2026-07-01 yaml", "320400/2026-07-01 missing"} {
+		if !slices.ContainsFunc(problems, func(p Problem) bool { return p.File+" "+p.Code == want }) {
+			t.Errorf("%q is not among %v", want, err)
+		}
+	}
+	if !slices.IsSortedFunc(problems, func(a, b Problem) int { return strings.Compare(a.File, b.File) }) {
+		t.Errorf("not in the order of files: %v", err)
 	}
 }
