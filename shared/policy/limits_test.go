@@ -1,7 +1,11 @@
 package policy
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -186,5 +190,54 @@ func TestOneBadFileHidesNoOther(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(problems, func(a, b Problem) int { return strings.Compare(a.File, b.File) }) {
 		t.Errorf("not in the order of files: %v", err)
+	}
+}
+
+// A book that was packed and unpacked says the same: the rules of each place and
+// day, those that were replaced, and every figure. The index is in order of place,
+// day and revision, so that the same rules make the same files.
+func TestABookIsUnpackedAsItWasPacked(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"valid_revision", "valid_nearest", "valid_periods", "valid_tiers"} {
+		book := load(t, name)
+		packed, err := book.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := book.Pack()
+		if err != nil || !maps.EqualFunc(packed, again, bytes.Equal) {
+			t.Errorf("%s: packed twice it is other files: %v", name, err)
+		}
+		files := fstest.MapFS{}
+		for file, raw := range packed {
+			if !bytes.HasSuffix(raw, []byte("}\n")) && !bytes.HasSuffix(raw, []byte("]\n")) {
+				t.Errorf("%s: %s does not end with its line", name, file)
+			}
+			files[file] = &fstest.MapFile{Data: raw}
+		}
+		var heads []head
+		if err := json.Unmarshal(packed[index], &heads); err != nil || !slices.IsSortedFunc(heads, func(a, b head) int {
+			return cmp.Or(cmp.Compare(a.Region, b.Region), a.First.Compare(b.First), a.Revision-b.Revision)
+		}) {
+			t.Errorf("%s: the index is not in order: %+v, %v", name, heads, err)
+		}
+		back, err := Unpack(files, division.Shipped())
+		if err != nil || len(back.All()) != len(book.All()) || len(back.byFingerprint) != len(book.byFingerprint) || len(packed) != len(heads)+1 {
+			t.Fatalf("%s: %d rules of %d, %v", name, len(back.All()), len(book.All()), err)
+		}
+		for fingerprint, was := range book.byFingerprint {
+			now, ok := back.ByFingerprint(fingerprint)
+			if !ok || !slices.Equal(now.Figures(), was.Figures()) || !same(now.FirstAid(ordinary()), was.FirstAid(ordinary())) || now.head.Replaced != was.head.Replaced {
+				t.Errorf("%s: %s is not what it was", name, fingerprint)
+			}
+		}
+	}
+	if _, err := Unpack(fstest.MapFS{}, division.Shipped()); err == nil {
+		t.Error("no index")
+	}
+	for name, text := range map[string]string{"no list": "{", "an empty list": "[]"} {
+		if _, err := Unpack(fstest.MapFS{index: &fstest.MapFile{Data: []byte(text)}}, division.Shipped()); err == nil {
+			t.Error(name)
+		}
 	}
 }
