@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/brake"
 	"github.com/doudi-aid/doudi/shared/event"
@@ -15,6 +16,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/payout"
 	"github.com/doudi-aid/doudi/shared/reconciliation"
 	. "github.com/doudi-aid/doudi/shared/reconciliation/reconciliationtest"
+	"github.com/doudi-aid/doudi/shared/table"
 	"github.com/doudi-aid/doudi/shared/work"
 )
 
@@ -291,5 +293,84 @@ func TestHowNearToMidnightACutIs(t *testing.T) {
 		if r := h.Match(BankSource, Day); len(r.Opened) != 1 || r.Opened[0].Class != c.want {
 			t.Errorf("%s: %+v", name, r.Opened)
 		}
+	}
+}
+
+// What is wrong with a case is believed when two looks saw the same of it: what is
+// wrong once, while money moves, is nothing; what never stands still is looked at
+// another time.
+func TestWhatIsWrongIsLookedAtTwice(t *testing.T) {
+	t.Parallel()
+	h := books(t)
+	head, told := application.Key("app001"), event.Key(application.Key("app001").PK, payout.Noun, "01", 2)
+	for name, c := range map[string]struct {
+		key   table.Key
+		hand  func(look int, item table.Item) (table.Item, bool)
+		flaws bool
+		busy  bool
+	}{
+		"nothing": {head, func(_ int, i table.Item) (table.Item, bool) { return i, true }, false, false},
+		"a payout that is wrong once": {Key(1), func(look int, i table.Item) (table.Item, bool) {
+			if look == 1 {
+				i.Version++
+			}
+			return i, true
+		}, false, false},
+		"a payout that is wrong":       {Key(1), func(_ int, i table.Item) (table.Item, bool) { i.Version++; return i, true }, true, false},
+		"a head that goes on moving":   {head, func(look int, i table.Item) (table.Item, bool) { i.Version += int64(look); return i, true }, false, true},
+		"a payout that goes on moving": {Key(1), func(look int, i table.Item) (table.Item, bool) { i.Version += int64(look); return i, true }, false, true},
+		"an event that comes and goes": {told, func(look int, i table.Item) (table.Item, bool) {
+			if look%2 == 0 {
+				i.Version++ // and is wrong when it is there
+			}
+			return i, look%2 == 0
+		}, false, true},
+	} {
+		look := 0
+		store := edited{h.Store, map[table.Key]func(table.Item) (table.Item, bool){c.key: func(i table.Item) (table.Item, bool) { look++; return c.hand(look, i) }}}
+		flaws, err := reconciliation.CheckCase(t.Context(), store, "app001")
+		if (len(flaws) > 0) != c.flaws || errors.Is(err, table.ErrBusy) != c.busy || err != nil && !c.busy {
+			t.Errorf("%s: %+v, %v after %d looks", name, flaws, err, look)
+		}
+	}
+	if flaws, err := reconciliation.CheckCase(t.Context(), h.Store, "nobody"); err != nil || len(flaws) != 0 {
+		t.Errorf("a case that is not there: %+v, %v", flaws, err)
+	}
+}
+
+// The event of a break names what it is about and nothing else; a key is that of a
+// break under its own name in its own partition.
+func TestWhatTheEventOfABreakSays(t *testing.T) {
+	t.Parallel()
+	b := reconciliation.Break{ID: "x", Version: 1, Source: reconciliation.Bank, Day: Day, Reference: "r", Award: "01"}
+	facts := b.Event("opened", sweeper, At("10:00:00")).Facts
+	for name, want := range map[string]bool{"reference": true, "award": true, "rail": false, "application": false, "rule": false, "row": false, "gone": false} {
+		if _, told := facts[name]; told != want {
+			t.Errorf("%s told: %v", name, told)
+		}
+	}
+	for key, want := range map[table.Key]bool{{PK: "BREAKS#bank#2026-11-23", SK: "BREAK#x"}: true, {PK: "BREAKS#bank#2026-11-23", SK: "EVENT#x"}: false, {PK: "APP#x", SK: "BREAK#x"}: false} {
+		if reconciliation.IsBreak(key) != want {
+			t.Errorf("%v: %v", key, !want)
+		}
+	}
+	for key, want := range map[table.Key]bool{reconciliation.StatementKey("bank", Day): true, {PK: "STATEMENT#bank#2026-11-23", SK: "CHUNK#1"}: false, {PK: "APP#x", SK: "HEAD"}: false} {
+		if reconciliation.IsStatement(key) != want {
+			t.Errorf("%v: %v", key, !want)
+		}
+	}
+	// A damaged record, of which nobody knows who proposed it, is agreed to by nobody.
+	if _, err := (reconciliation.Break{State: reconciliation.Proposed}).Agree(Second, At("10:00:00")); !errors.Is(err, reconciliation.ErrState) {
+		t.Errorf("%v", err)
+	}
+	// One that was told of before shares of its time were kept is owed to nobody's clock.
+	h, _, old := amountBreak(t)
+	old.Version, old.Told = old.Version+1, h.Now()
+	if err := reconciliation.Commit(t.Context(), h.Store, old, old.Event("x", sweeper, h.Now())); err != nil {
+		t.Fatal(err)
+	}
+	item, _, err := h.Store.Get(t.Context(), mustKey(t, old))
+	if _, _, owed := work.Owed(item); err != nil || owed {
+		t.Errorf("owed %v, %v", owed, err)
 	}
 }

@@ -1,12 +1,17 @@
 package reconciliation
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/doudi-aid/doudi/shared/application"
+	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/calendar"
 	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
 )
@@ -138,5 +143,104 @@ func TestHowMuchIsStopped(t *testing.T) {
 	}
 	if got := townships(r.Divisions[:4]); len(got) != 2 || got[0] != "320402001000" || got[1] != "320402001001" {
 		t.Errorf("covered: %v", got)
+	}
+}
+
+// rules are the rules that a file's flaws name, in order.
+func rules(f *file) string {
+	var all []string
+	for _, flaw := range f.flaws {
+		all = append(all, flaw.Rule)
+	}
+	return strings.Join(all, " ")
+}
+
+// What a payout may be, rule by rule, each broken by itself.
+func TestWhatIsWrongWithAPayout(t *testing.T) {
+	t.Parallel()
+	proof := strings.Repeat("e", 64)
+	for name, c := range map[string]struct {
+		change func(*payout.Payout, *application.Application)
+		want   string
+		says   string
+	}{
+		"nothing": {func(*payout.Payout, *application.Application) {}, "", ""},
+		"as much as an award may be": {func(p *payout.Payout, a *application.Application) {
+			p.Award.AmountFen, a.Award.AmountFen = award.Ceiling, award.Ceiling
+		}, "", ""},
+		"a fen more than that": {func(p *payout.Payout, a *application.Application) {
+			p.Award.AmountFen, a.Award.AmountFen = award.Ceiling+1, award.Ceiling+1
+		}, "M03", ""},
+		"an award of nothing":       {func(p *payout.Payout, a *application.Application) { p.Award.AmountFen, a.Award.AmountFen = 0, 0 }, "M03", "an award of 0 fen"},
+		"no decision":               {func(_ *payout.Payout, a *application.Application) { a.Award = nil }, "M07", ""},
+		"another decision":          {func(_ *payout.Payout, a *application.Application) { a.Award.AmountFen++ }, "M07", ""},
+		"all of it paid":            {func(p *payout.Payout, _ *application.Application) { p.PaidFen = 1000 }, "", ""},
+		"a fen more paid":           {func(p *payout.Payout, _ *application.Application) { p.PaidFen = 1001 }, "M07", "paid 1001 of 1000"},
+		"another number":            {func(p *payout.Payout, _ *application.Application) { p.Attempts[1].Number = 3 }, "M10", "attempt 2 has another reference"},
+		"another reference":         {func(p *payout.Payout, _ *application.Application) { p.Attempts[0].Reference = "x" }, "M10", "attempt 1 has another reference"},
+		"two attempts at once":      {func(p *payout.Payout, _ *application.Application) { p.Attempts[0].Ended = "" }, "M09", "attempts 1 and 2 are both open"},
+		"an end that nobody proved": {func(p *payout.Payout, _ *application.Application) { p.Attempts[0].Evidence = proof[1:] }, "M11", "attempt 2 follows"},
+		"the last one ended too": {func(p *payout.Payout, _ *application.Application) {
+			p.Attempts[1].Ended, p.Attempts[1].Evidence = payout.Declined, proof
+		}, "", ""},
+	} {
+		p := payout.Payout{Award: award.Award{ID: "01", Application: "app1", AmountFen: 1000}, Attempts: []payout.Attempt{
+			{Number: 1, Reference: payout.Reference("app1", "01", 1), Ended: payout.Retryable, Evidence: proof}, {Number: 2, Reference: payout.Reference("app1", "01", 2)}}}
+		f := &file{id: "app1", head: application.Application{ID: "app1", Award: &application.Award{AmountFen: 1000}}}
+		c.change(&p, &f.head)
+		f.payout(p)
+		if got := rules(f); got != c.want || c.says != "" && !strings.HasPrefix(f.flaws[0].Why, c.says) {
+			t.Errorf("%s: %s, %+v", name, got, f.flaws)
+		}
+	}
+}
+
+// What the fund has booked about an award, and what its payout says: they agree in
+// every state, and whatever differs is named.
+func TestWhatIsBookedAboutAnAward(t *testing.T) {
+	t.Parallel()
+	entry := func(kind fund.Kind, account fund.Account, fen money.Fen) fund.Entry {
+		return fund.Entry{Kind: kind, Legs: []fund.Leg{{Account: account, Fen: fen}}}
+	}
+	reserved, paid, void := entry(fund.Reservation, fund.Reserved, 1000), entry(fund.Posted, fund.Paid, 1000), entry(fund.Voided, fund.Reserved, -1000)
+	late, back := entry(fund.PostedLate, fund.Paid, 1000), entry(fund.CameBack, fund.Returned, -1000)
+	state := func(s payout.State, reservations int, open bool, paid money.Fen) payout.Payout {
+		return payout.Payout{State: s, Reservation: reservations, Open: open, PaidFen: paid}
+	}
+	frozen := state(payout.Frozen, 1, false, 1000)
+	frozen.Was = payout.Paid
+	unpaid := state(payout.Frozen, 1, false, 1000)
+	unpaid.Was = payout.Unknown
+	for name, c := range map[string]struct {
+		p       payout.Payout
+		entries []fund.Entry
+		want    string
+	}{
+		"reserved":                         {state(payout.Due, 1, true, 0), []fund.Entry{reserved}, ""},
+		"paid":                             {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, paid}, ""},
+		"paid, and frozen since":           {frozen, []fund.Entry{reserved, paid}, ""},
+		"frozen, and never paid":           {unpaid, []fund.Entry{reserved, paid}, "M08"},
+		"failed":                           {state(payout.Failed, 1, false, 0), []fund.Entry{reserved, void}, ""},
+		"paid late":                        {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, void, late}, ""},
+		"come back":                        {state(payout.Returned, 1, false, 0), []fund.Entry{reserved, paid, back}, ""},
+		"tried again":                      {state(payout.Due, 2, true, 0), []fund.Entry{reserved, void, reserved}, ""},
+		"another amount reserved":          {state(payout.Due, 1, true, 0), []fund.Entry{entry(fund.Reservation, fund.Reserved, 999)}, "M07"},
+		"reserved once too often":          {state(payout.Due, 1, true, 0), []fund.Entry{reserved, reserved}, "M06"},
+		"not reserved":                     {state(payout.Due, 1, true, 0), nil, "M06"},
+		"closed, and not resolved":         {state(payout.Failed, 1, false, 0), []fund.Entry{reserved}, "M06"},
+		"open, and resolved":               {state(payout.Due, 1, true, 0), []fund.Entry{reserved, void}, "M06"},
+		"paid, and the fund knows nothing": {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, void}, "M08"},
+		"paid twice":                       {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, paid, late}, "M08 M08"},
+		"less paid than booked":            {state(payout.Paid, 1, false, 999), []fund.Entry{reserved, paid}, "M08"},
+		"come back, and still paid":        {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, paid, back}, "M08"},
+		"more than can be added":           {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, entry(fund.Posted, fund.Paid, 1<<63-1), entry(fund.PostedLate, fund.Paid, 1<<63-1)}, "M08 M08"},
+		"more come back than can be added": {state(payout.Paid, 1, false, 1000), []fund.Entry{reserved, paid, entry(fund.CameBack, fund.Returned, -1<<63+1), entry(fund.CameBack, fund.Returned, -1<<63+1)}, "M08"},
+	} {
+		c.p.Award = award.Award{ID: "01", Application: "app1", AmountFen: 1000}
+		f := &file{id: "app1"}
+		f.booked(c.p, c.entries)
+		if got := rules(f); got != c.want || f.stamp != fmt.Sprintf("n%d ", len(c.entries)) {
+			t.Errorf("%s: %s, %+v", name, got, f.flaws)
+		}
 	}
 }
