@@ -37,6 +37,10 @@ func TestReadCountsEveryStatusAndQuotesTheLine(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
+	// A call after an index is code, and leads nowhere.
+	if page := render(map[string]result{"x": {Survivors: []survivor{{Code: "all[i](`x`)"}}}}); !strings.Contains(page, "`all[i] ('x')`") {
+		t.Errorf("%s", page)
+	}
 	if _, err := read(answer("SKIPPED"), dir); err == nil {
 		t.Error("a status that nobody counts was read")
 	}

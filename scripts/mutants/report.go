@@ -49,11 +49,15 @@ What counts: *efficacy* is killed ÷ (killed + lived), *coverage* is reached by 
 		}
 		fmt.Fprintf(&b, "\n### %s\n\n", dir)
 		for _, s := range results[dir].Survivors {
-			fmt.Fprintf(&b, "- %s, %s: `%s` %s. %s\n", s.File, kind(s.Type), strings.ReplaceAll(s.Code, "`", "'"), strings.ToLower(s.Status), reason(dir+"/"+s.File, s))
+			fmt.Fprintf(&b, "- %s, %s: `%s` %s. %s\n", s.File, kind(s.Type), asText.Replace(s.Code), strings.ToLower(s.Status), reason(dir+"/"+s.File, s))
 		}
 	}
 	return b.String()
 }
+
+// asText is for code that stands in a page: between back quotes, and not a link
+// where the code has a call after an index.
+var asText = strings.NewReplacer("`", "'", "](", "] (")
 
 // kind is a type of mutant as people say it.
 func kind(t string) string { return strings.ToLower(strings.ReplaceAll(t, "_", " ")) }
