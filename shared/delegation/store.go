@@ -144,18 +144,7 @@ func With(ctx context.Context, t table.Store, s staff.Staff, at time.Time) (staf
 // List reads the delegations that come from one supervision body and end after since,
 // those that end first first.
 func List(ctx context.Context, t table.Store, body civil.DivisionCode, since time.Time) ([]Delegation, error) {
-	var all []Delegation
-	for item, err := range table.All(ctx, t, table.Query{Index: table.ByOwner, PK: listOf(body), From: work.Stamp(since)}) {
-		if err != nil {
-			return nil, err
-		}
-		d, err := decode(item)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-	}
-	return all, nil
+	return table.Collect(ctx, t, table.Query{Index: table.ByOwner, PK: listOf(body), From: work.Stamp(since)}, decode)
 }
 
 // Commit stores one step of a delegation with its event and more. When it was just

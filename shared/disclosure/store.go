@@ -115,17 +115,6 @@ func Decode(item table.Item) (Edition, error) {
 
 // List reads every edition of a county and year, in order of their numbers.
 func List(ctx context.Context, t table.Store, county civil.DivisionCode, year int) ([]Edition, error) {
-	var all []Edition
 	q := table.Query{PK: Partition(county, year)}.Prefix(editions)
-	for item, err := range table.All(ctx, t, q) {
-		if err != nil {
-			return nil, err
-		}
-		e, err := Decode(item)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
+	return table.Collect(ctx, t, q, Decode)
 }

@@ -165,19 +165,8 @@ func Get(ctx context.Context, t table.Store, township civil.DivisionCode, id str
 
 // List reads every envelope of a township.
 func List(ctx context.Context, t table.Store, township civil.DivisionCode) ([]Envelope, error) {
-	var all []Envelope
 	q := table.Query{PK: Partition(township)}.Prefix(prefix)
-	for item, err := range table.All(ctx, t, q) {
-		if err != nil {
-			return nil, err
-		}
-		e, err := Decode(item)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
+	return table.Collect(ctx, t, q, Decode)
 }
 
 // Is reports whether key is that of an envelope.

@@ -241,19 +241,8 @@ func Decode(item table.Item) (Event, error) {
 
 // Of are all events of the partition pk; the versions of one thing are in their order.
 func Of(ctx context.Context, t table.Store, pk string) ([]Event, error) {
-	var all []Event
 	q := table.Query{PK: pk}.Prefix(Prefix)
-	for item, err := range table.All(ctx, t, q) {
-		if err != nil {
-			return nil, err
-		}
-		e, err := Decode(item)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
+	return table.Collect(ctx, t, q, Decode)
 }
 
 // Asked finds the request with key among the events of one thing: what made one of

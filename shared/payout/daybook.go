@@ -104,17 +104,6 @@ func DecodeBooked(item table.Item) (Booked, error) {
 
 // OnDay reads what was booked over a rail on one day.
 func OnDay(ctx context.Context, t table.Store, r award.Rail, day civil.Day) ([]Booked, error) {
-	var all []Booked
 	q := table.Query{PK: DayBook(r, day)}
-	for item, err := range table.All(ctx, t, q) {
-		if err != nil {
-			return nil, err
-		}
-		b, err := DecodeBooked(item)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, b)
-	}
-	return all, nil
+	return table.Collect(ctx, t, q, DecodeBooked)
 }

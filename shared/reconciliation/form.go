@@ -25,6 +25,9 @@ const (
 	named = 20
 )
 
+// Sums of a statement need no check: this does not compile when they could overflow.
+const _ = MaxLines * money.Max
+
 // Unit is what amounts are written in.
 type Unit string
 

@@ -195,6 +195,22 @@ func All(ctx context.Context, s Store, q Query) iter.Seq2[Item, error] {
 	}
 }
 
+// Collect decodes every item of q.
+func Collect[T any](ctx context.Context, s Store, q Query, decode func(Item) (T, error)) ([]T, error) {
+	var all []T
+	for item, err := range All(ctx, s, q) {
+		if err != nil {
+			return nil, err
+		}
+		one, err := decode(item)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
 // Each does something with every item of q, until it fails.
 func Each(ctx context.Context, s Store, q Query, do func(Item) error) error {
 	for item, err := range All(ctx, s, q) {
