@@ -42,6 +42,9 @@ type world struct {
 	sent   map[string]bool
 	wrong  error
 	asks   int // how often somebody may still ask to take the money back
+	// store, when set, keeps every step; fresh is false for one of a payout that has
+	// moved meanwhile.
+	store func(o payout.Outcome, fresh bool)
 }
 
 func healthy(p payout.Payout, in payout.Input, at time.Time) payout.Outcome {
@@ -145,6 +148,9 @@ func (w *world) commit(o payout.Outcome) bool {
 		return true
 	}
 	if o.Payout.Version != w.p.Version+1 {
+		if w.store != nil {
+			w.store(o, false)
+		}
 		return false
 	}
 	was := w.p
@@ -182,6 +188,9 @@ func (w *world) commit(o payout.Outcome) bool {
 	}
 	if was.State == payout.Failed && w.p.State != payout.Failed && w.p.State != payout.Unknown {
 		w.fail("failed turned into %s", w.p.State)
+	}
+	if w.store != nil {
+		w.store(o, true)
 	}
 	return true
 }
