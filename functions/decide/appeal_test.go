@@ -8,6 +8,7 @@ import (
 
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/event"
+	"github.com/doudi-aid/doudi/shared/reconciliation"
 	"github.com/doudi-aid/doudi/shared/redact"
 	"github.com/doudi-aid/doudi/shared/table"
 )
@@ -72,6 +73,9 @@ func TestARefusalIsReopenedOnAppeal(t *testing.T) {
 	}
 	w.owes(id, "NOTICE#reopened", 1)
 	w.told(id, "application.reopened by "+county)
+	if flaws, err := reconciliation.CheckCase(t.Context(), w.Store, id); err != nil || len(flaws) > 0 {
+		t.Errorf("ours against ours finds %+v %v", flaws, err)
+	}
 	w.want(w.post(county, id, path, uphold), 409, "appeal-answered")
 	r = w.post(clerk, id, "proposals", m{})
 	w.want(r, 201, "")
