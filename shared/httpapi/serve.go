@@ -296,7 +296,7 @@ func (x *exchange) query(allowed []string) (map[string]string, error) {
 			}
 			return nil, ErrQuery
 		}
-		if len(vs) != 1 || !plain(vs[0]) {
+		if len(vs) != 1 || !plain(vs[0], maxQuery) {
 			return nil, ErrQuery
 		}
 		out[name] = vs[0]
@@ -304,9 +304,16 @@ func (x *exchange) query(allowed []string) (map[string]string, error) {
 	return out, nil
 }
 
-// plain reports whether a value in a URL may be part of a key: short, and text.
-func plain(value string) bool {
-	return len(value) <= 256 && utf8.ValidString(value) && printable(value, false)
+// The longest values in a URL, in bytes. What stands in a path becomes part of a key,
+// and those have 900.
+const (
+	maxQuery = 256
+	maxPath  = 512
+)
+
+// plain reports whether a value in a URL is text of at most so many bytes.
+func plain(value string, most int) bool {
+	return len(value) <= most && utf8.ValidString(value) && printable(value, false)
 }
 
 func tokenLike(name string) bool {
@@ -338,7 +345,7 @@ func (x *exchange) pathValues() (map[string]string, error) {
 			out = map[string]string{}
 		}
 		value := x.r.PathValue(name)
-		if !plain(value) {
+		if !plain(value, maxPath) {
 			return nil, ErrNoRoute
 		}
 		out[name] = value

@@ -428,7 +428,7 @@ func FuzzHead(f *testing.F) {
 		}]) (struct {
 			Who string `json:"who"`
 		}, error) {
-			if id := c.Path("id"); len(id) > 256 || !utf8.ValidString(id) {
+			if id := c.Path("id"); len(id) > 512 || !utf8.ValidString(id) {
 				return struct {
 					Who string `json:"who"`
 				}{}, errors.New("no store can be asked for that")
