@@ -99,10 +99,12 @@ var tellers = sync.OnceValue(func() []teller {
 // twice at once, by two people at once.
 var releases = []string{"told", "twin", "rivals"}
 
+const doubled = "doubled"
+
 // workers is how messages are handled: by one worker, twice one after the other, or
 // by two at once, of whom the second does all it can between the first's reading
 // and writing.
-var workers = []string{"one", "doubled"}
+var workers = []string{"one", doubled}
 
 // filing is one life of a file.
 type filing struct {
@@ -221,7 +223,7 @@ func (c *counter) Read(p []byte) (int, error) {
 // twice lets a second worker do all it can before the first one writes.
 func (c *cabinet) twice(h queue.Handler) queue.Handler {
 	return func(ctx context.Context, m queue.Message) error {
-		if c.workers == "doubled" {
+		if c.workers == doubled {
 			c.Before = func() {
 				c.Before = nil
 				_ = h(ctx, m)
