@@ -407,12 +407,17 @@ func (d draws) Read(p []byte) (int, error) {
 	}
 	h.Write([]byte(l.letter.queue))
 	h.Write(l.letter.body)
-	step := h.Sum(nil)
+	return draw(p, h.Sum(nil), &l.drawn)
+}
+
+// draw fills p with what is drawn next in a step.
+func draw(p, step []byte, drawn *uint64) (int, error) {
+	h := sha256.New()
 	for n := 0; n < len(p); {
-		l.drawn++
+		*drawn++
 		h.Reset()
 		h.Write(step)
-		number(l.drawn)
+		h.Write(binary.BigEndian.AppendUint64(nil, *drawn))
 		n += copy(p[n:], h.Sum(nil))
 	}
 	return len(p), nil

@@ -93,10 +93,6 @@ type options struct {
 	random io.Reader
 }
 
-// Sealing has random make the nonces of the room's box: with the same ones two lives
-// that wrote the same have the same Fingerprint.
-func Sealing(random io.Reader) Option { return func(o *options) { o.random = random } }
-
 // Opened puts an application of the caller's own into the store, as it is, instead
 // of the usual one.
 func Opened(open func(*Room) Case) Option { return func(o *options) { o.open = open } }
