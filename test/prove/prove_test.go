@@ -121,21 +121,21 @@ func TestTheJudgeOfFilesCanSayNo(t *testing.T) {
 	}
 }
 
-// TestArrivals: every conduct of a register that lasts, the ways in taking turns, and
-// of all of them an even part with all single crashes; and each schedule is read back
-// from what a failure prints of it.
+// TestArrivals: a third of the conducts of registers that last, the ways in taking
+// turns, and of all of them an even part with all single crashes; and each schedule is
+// read back from what a failure prints of it.
 func TestArrivals(t *testing.T) {
 	t.Parallel()
 	c := arriveAll(211, nil)
 	for _, line := range c.lines {
 		t.Error(line)
 	}
-	if c.deep[0].Load() < 4 || c.deep[1].Load() < 300 {
+	if c.deep[0].Load() < 4 || c.deep[1].Load() < 200 {
 		t.Errorf("%d schedules are no sample", c.total())
 	}
 	roots, seen, l := arrivalRoots(), map[string]bool{}, lobbies()
-	for _, r := range roots {
-		if r.conduct.span != "ever" && r.messages != "relayed" || r.conduct.span == "once" {
+	for i, r := range roots {
+		if i%3 > 0 || r.conduct.span == "once" || r.conduct.span == "awhile" && r.messages != "relayed" {
 			continue
 		}
 		if _, wrong := l.live(r.arrival, l.begin, nil, nil); len(wrong) > 0 {
