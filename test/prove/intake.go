@@ -1002,8 +1002,8 @@ type arrivalRoot struct {
 // arrivalRoots is the space of ways in. Every conduct of a register with every
 // handling of messages by one worker and, in turn, by two, all in turn for one that
 // lasts for ever, the ways in taking turns: all single crashes. Every way in with
-// registers that are well, that open another, that take their time, and that tell bad
-// news late, the messages taking turns: pairs too.
+// registers that are well, that take their time, and that tell bad news late, the
+// messages taking turns: pairs too.
 func arrivalRoots() []arrivalRoot {
 	var all []arrivalRoot
 	names, behave := slices.Sorted(maps.Keys(ways)), conducts()
@@ -1014,7 +1014,7 @@ func arrivalRoots() []arrivalRoot {
 			}
 		}
 	}
-	pairs := []string{"household.registered.well", "low_income.dibao.well", "social_insurance.resident.pending.once", "household.cancelled.forged.awhile"}
+	pairs := []string{"household.registered.well", "social_insurance.resident.pending.once", "household.cancelled.forged.awhile"}
 	for i, way := range names {
 		for j, name := range pairs {
 			c := behave[slices.IndexFunc(behave, func(c conduct) bool { return c.String() == name })]
