@@ -3,6 +3,7 @@ package doudi_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -121,6 +122,21 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	got := brokenLinks(sample, func(name string) bool { return name == "docs/b.md" || name == "README.md" })
 	if len(got) != 1 || !strings.Contains(got[0], "docs/gone.md") {
 		t.Errorf("links were read as %v", got)
+	}
+}
+
+// TestKnownMistakesFit: each mistake of test/seeded can still be made. That a test
+// notices it is what `make drill` shows.
+func TestKnownMistakesFit(t *testing.T) {
+	t.Parallel()
+	patches, err := filepath.Glob("test/seeded/*.patch")
+	if err != nil || len(patches) == 0 {
+		t.Fatalf("%d known mistakes: %v", len(patches), err)
+	}
+	for _, patch := range patches {
+		if out, err := exec.Command("git", "apply", "--check", patch).CombinedOutput(); err != nil {
+			t.Errorf("%s does not fit any more: %s", patch, out)
+		}
 	}
 }
 
