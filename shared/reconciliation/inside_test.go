@@ -244,3 +244,103 @@ func TestWhatIsBookedAboutAnAward(t *testing.T) {
 		}
 	}
 }
+
+// A line that our books have not on these days is judged by what we know of its
+// payment, from the first thing that differs.
+func TestALineThatIsNotBooked(t *testing.T) {
+	t.Parallel()
+	day := civil.Date(2026, 11, 23)
+	known := func(s payout.State, attempts ...payout.Attempt) map[string]payout.Payout {
+		p := payout.Payout{State: s, Award: award.Award{AmountFen: 100}, Attempts: attempts}
+		return map[string]payout.Payout{"r1": p}
+	}
+	first := func(ended payout.Word) payout.Attempt {
+		return payout.Attempt{Reference: "r1", Payee: "p", Ended: ended}
+	}
+	second := payout.Attempt{Reference: "r2", Payee: "p"}
+	for name, c := range map[string]struct {
+		others map[string]payout.Payout
+		way    payout.Way
+		amount money.Fen
+		payee  string
+		want   Class
+	}{
+		"not ours":                               {nil, payout.Out, 100, "p", MissingOurs},
+		"not ours, and back":                     {nil, payout.Back, 100, "p", UnknownNumber},
+		"another amount":                         {known(payout.Submitted, first("")), payout.Out, 99, "x", Amount},
+		"another payee":                          {known(payout.Submitted, first("")), payout.Out, 100, "x", Payee},
+		"no payee stated":                        {known(payout.Submitted, first("")), payout.Out, 100, "", MissingOurs},
+		"not heard of yet":                       {known(payout.Submitted, first("")), payout.Out, 100, "p", MissingOurs},
+		"said never to be paid":                  {known(payout.Failed, first(payout.Declined)), payout.Out, 100, "p", MissingOurs},
+		"paid long ago":                          {known(payout.Paid, first(payout.Succeeded)), payout.Out, 100, "p", Duplicate},
+		"paid and come back long ago":            {known(payout.Returned, first(payout.SentBack)), payout.Out, 100, "p", Duplicate},
+		"back, and we had not heard":             {known(payout.Paid, first(payout.Succeeded)), payout.Back, 100, "p", Returned},
+		"back, and not booked yet":               {known(payout.Paid, first(payout.SentBack)), payout.Back, 100, "p", Returned},
+		"back long ago":                          {known(payout.Returned, first(payout.SentBack)), payout.Back, 100, "p", Duplicate},
+		"back long ago, and paid another time":   {known(payout.Paid, first(payout.SentBack), second), payout.Back, 100, "p", Duplicate},
+		"back, of what was said never to be":     {known(payout.Failed, first(payout.Declined)), payout.Back, 100, "p", Returned},
+		"back, of a reference that it lists not": {known(payout.Returned, second), payout.Back, 100, "", Returned},
+	} {
+		in := Input{Source: BankSource("A", Yuan), Others: c.others,
+			Earlier: Page{Day: day.AddDays(-2)}, Before: Page{Day: day.AddDays(-1)}, After: Page{Day: day.AddDays(1)},
+			Day: Page{Day: day, Known: true, Lines: []Line{{Place: 1, Reference: "r1", Way: c.way, AmountFen: c.amount, Payee: c.payee}}}}
+		r := Compare(in)
+		if len(r.Findings) != 1 || r.Findings[0].Class != c.want || r.Findings[0].Nth != 1 || len(r.Pairs) != 0 {
+			t.Errorf("%s: %+v", name, r.Findings)
+		}
+	}
+}
+
+// Lines of one number are counted from the first, and one of them is the payment:
+// the one that agrees, or the first. What is booked on a neighbouring day and listed
+// there too is listed twice.
+func TestLinesOfOneNumber(t *testing.T) {
+	t.Parallel()
+	day := civil.Date(2026, 11, 23)
+	noon := day.Start(calendar.Zone).Add(12 * time.Hour)
+	line := func(place int, reference string, fen money.Fen) Line {
+		return Line{Place: place, Reference: reference, Way: payout.Out, AmountFen: fen}
+	}
+	booked := func(fen money.Fen, offset int) []payout.Booked {
+		return []payout.Booked{{Reference: "r1", Way: payout.Out, AmountFen: fen, At: noon.AddDate(0, 0, offset)}}
+	}
+	for name, c := range map[string]struct {
+		lines  []Line
+		booked map[int][]payout.Booked // by day
+		listed map[int]bool            // another day's statement has it
+		want   string                  // class and count of each finding, pairs
+	}{
+		"booked and listed":               {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{0: booked(5, 0)}, nil, "pairs 1"},
+		"the second agrees":               {[]Line{line(1, "r1", 4), line(2, "r1", 5)}, map[int][]payout.Booked{0: booked(5, 0)}, nil, "duplicate 1 pairs 1"},
+		"none agrees":                     {[]Line{line(1, "r1", 4), line(2, "r1", 3)}, map[int][]payout.Booked{0: booked(5, 0)}, nil, "amount 1 duplicate 2 pairs 0"},
+		"three of one that we know not":   {[]Line{line(1, "r1", 5), line(2, "r1", 5), line(3, "r1", 5)}, nil, nil, "missing-ours 1 duplicate 2 duplicate 3 pairs 0"},
+		"fees":                            {[]Line{line(1, "", 5), line(2, "", 5)}, nil, nil, "unknown-number 1 unknown-number 2 pairs 0"},
+		"booked yesterday":                {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{-1: booked(5, -1)}, nil, "pairs 1"},
+		"booked tomorrow":                 {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{1: booked(5, 1)}, nil, "pairs 1"},
+		"booked and listed yesterday":     {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{-1: booked(5, -1)}, map[int]bool{-1: true}, "duplicate 1 pairs 0"},
+		"booked yesterday, listed before": {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{-1: booked(5, -1)}, map[int]bool{-2: true}, "duplicate 1 pairs 0"},
+		"booked and listed tomorrow":      {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{1: booked(5, 1)}, map[int]bool{1: true}, "duplicate 1 pairs 0"},
+		"booked tomorrow, a number of the day before yesterday": {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{1: booked(5, 1)}, map[int]bool{-2: true}, "pairs 1"},
+		"booked, and another day lists it too":                  {[]Line{line(1, "r1", 5)}, map[int][]payout.Booked{0: booked(5, 0)}, map[int]bool{-1: true}, "pairs 1"},
+		"booked, and only another day lists it":                 {nil, map[int][]payout.Booked{0: booked(5, 0)}, map[int]bool{1: true}, "pairs 0"},
+		"booked, and nobody lists it":                           {nil, map[int][]payout.Booked{0: booked(5, 0)}, nil, "missing-theirs 1 pairs 0"},
+	} {
+		page := func(offset int) Page {
+			p := Page{Day: day.AddDays(offset), Known: true, Booked: c.booked[offset]}
+			if c.listed[offset] {
+				p.Lines = []Line{line(9, "r1", 5)}
+			}
+			return p
+		}
+		in := Input{Source: BankSource("A", Yuan), Earlier: page(-2), Before: page(-1), Day: page(0), After: page(1)}
+		in.Day.Lines = c.lines
+		r := Compare(in)
+		var got []string
+		for _, f := range r.Findings {
+			got = append(got, fmt.Sprintf("%s %d", f.Class, f.Nth))
+		}
+		if got := strings.Join(append(got, fmt.Sprintf("pairs %d", len(r.Pairs))), " "); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
