@@ -24,15 +24,19 @@ import (
 // places are named, and that there are more.
 func TestHowMuchAStatementMayHold(t *testing.T) {
 	t.Parallel()
-	var many []line
-	for n := range reconciliation.MaxLines + 1 {
-		many = append(many, line{Reference: "r", Number: fmt.Sprint(n), Way: payout.Out, AmountFen: 1, At: At("12:00:00")})
+	one := strings.SplitAfter(string(fenSource.Write(Day, []line{{Reference: "r", Number: "1", Way: payout.Out, AmountFen: 1, At: At("12:00:00")}})), "\n")
+	full := func(n int) []byte {
+		return []byte(one[0] + one[1] + strings.Repeat(one[2], n) + fmt.Sprintf("#total,%d,%d,0,0\n", n, n))
 	}
-	if got, err := fenSource.Read(fenSource.Write(Day, many[:reconciliation.MaxLines]), Day); err != nil || len(got) != reconciliation.MaxLines {
+	if got, err := fenSource.Read(full(reconciliation.MaxLines), Day); err != nil || len(got) != reconciliation.MaxLines {
 		t.Errorf("as many lines as there may be: %d, %v", len(got), err)
 	}
-	if _, err := fenSource.Read(fenSource.Write(Day, many), Day); !errors.Is(err, reconciliation.ErrUnreadable) {
+	if _, err := fenSource.Read(full(reconciliation.MaxLines+1), Day); !errors.Is(err, reconciliation.ErrUnreadable) {
 		t.Errorf("a line too many: %v", err)
+	}
+	many := make([]line, 22)
+	for n := range many {
+		many[n] = line{Reference: "r", Number: fmt.Sprint(n), Way: payout.Out, AmountFen: 1, At: At("12:00:00")}
 	}
 	for i := range many[:22] {
 		many[i].Number = "a b"
@@ -51,9 +55,13 @@ func TestHowMuchAStatementMayHold(t *testing.T) {
 	if lines, err := fenSource.Read(fenSource.Write(Day, nil), Day); err != nil || len(lines) != 0 {
 		t.Errorf("a day on which nothing moved: %v", err)
 	}
-	for name, raw := range map[string]string{"nothing": "\n", "only a lead": strings.SplitN(string(fenSource.Write(Day, nil)), "\n", 2)[0] + "\n"} {
-		if _, err := fenSource.Read([]byte(raw), Day); !errors.Is(err, reconciliation.ErrUnreadable) {
-			t.Errorf("%s: %v", name, err)
+	rows := strings.SplitAfter(string(fenSource.Write(Day, nil)), "\n")
+	for name, c := range map[string]struct{ raw, code string }{
+		"nothing": {"\n", "columns"}, "only a lead": {rows[0], "columns"}, "no total": {rows[0] + rows[1], "required"}, "a total twice": {strings.Join(rows, "") + rows[2], "columns"},
+	} {
+		_, err := fenSource.Read([]byte(c.raw), Day)
+		if fields := fault.Of(err).Fields; !errors.Is(err, reconciliation.ErrUnreadable) || len(fields) == 0 || fields[len(fields)-1].Code != c.code {
+			t.Errorf("%s: %+v", name, fields)
 		}
 	}
 }
