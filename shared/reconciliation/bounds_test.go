@@ -382,3 +382,38 @@ func TestWhatTheEventOfABreakSays(t *testing.T) {
 		t.Errorf("owed %v, %v", owed, err)
 	}
 }
+
+// A run that comes to the end of everything says so and since when, and the next one
+// begins anew; one whose budget is used up goes on where it stopped.
+func TestWhereARunStops(t *testing.T) {
+	t.Parallel()
+	h := New(t)
+	for n := 1; n <= 6; n++ {
+		h.Pay(n, award.Bank, At("12:00:00"))
+	}
+	h.Wait(10 * 24 * time.Hour) // nothing of it is fresh
+	began := h.Now()
+	found, err := round(h, h.Store, 10_000).Run(t.Context())
+	if err != nil || !found.Whole || !found.Since.Equal(began) || found.Cases != 6 || found.Slices < 1 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	h.Wait(time.Hour)
+	second, cases := h.Now(), 0
+	for runs := 1; ; runs++ {
+		found, err := round(h, h.Store, 60).Run(t.Context())
+		if err != nil || runs > 20 || len(found.Flaws) > 0 {
+			t.Fatalf("run %d: %+v, %v", runs, found, err)
+		}
+		cases += found.Cases
+		h.Wait(time.Minute)
+		if found.Whole {
+			if !found.Since.Equal(began) || cases != 6 || runs < 2 {
+				t.Errorf("since %v after %d runs and %d cases", found.Since, runs, cases)
+			}
+			break
+		}
+	}
+	if found, err := round(h, h.Store, 10_000).Run(t.Context()); err != nil || !found.Whole || !found.Since.After(second) || found.Cases != 6 {
+		t.Errorf("the next round: %+v, %v", found, err)
+	}
+}

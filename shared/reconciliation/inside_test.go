@@ -14,6 +14,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/fund"
 	"github.com/doudi-aid/doudi/shared/money"
 	"github.com/doudi-aid/doudi/shared/payout"
+	"github.com/doudi-aid/doudi/shared/table"
 )
 
 // An amount is written in one way in each unit, so that neither is read as the other.
@@ -342,5 +343,32 @@ func TestLinesOfOneNumber(t *testing.T) {
 		if got := strings.Join(append(got, fmt.Sprintf("pairs %d", len(r.Pairs))), " "); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+// The slices that there may be are those of every township, of this year and of the
+// last, whose payments may still come back.
+func TestWhichSlicesThereMayBe(t *testing.T) {
+	t.Parallel()
+	r := run{Round: Round{Divisions: []civil.DivisionCode{"320400000000", "320402001000", "320402001001", "320402002000"},
+		Now: func() time.Time { return time.Date(2026, 12, 31, 16, 0, 0, 0, time.UTC) }}} // 2027 in China
+	seen := map[string]int{}
+	for _, id := range r.slices() {
+		seen[string(id.Township)+" "+id.Fund]++
+	}
+	for _, township := range []string{"320402001000", "320402002000"} {
+		for _, purpose := range fund.Purposes() {
+			for _, year := range []int{2026, 2027} {
+				if key := township + " " + fund.Named(purpose, year); seen[key] != 1 {
+					t.Errorf("%s stands there %d times", key, seen[key])
+				}
+			}
+		}
+	}
+	if want := 2 * 2 * len(fund.Purposes()); len(seen) != want {
+		t.Errorf("%d slices, want %d: %v", len(seen), want, seen)
+	}
+	if got := row(table.Key{PK: "APP#x", SK: "HEAD"}) + " " + row(table.Key{PK: "APP#x"}); got != "APP#x/HEAD APP#x" {
+		t.Errorf("a key is shown as %s", got)
 	}
 }
