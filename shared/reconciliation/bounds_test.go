@@ -417,3 +417,170 @@ func TestWhereARunStops(t *testing.T) {
 		t.Errorf("the next round: %+v, %v", found, err)
 	}
 }
+
+// What is found of one line keeps nobody from looking at the next, whatever became
+// of it: a stranger, a fee, one that nobody had heard of, one that is days late.
+func TestOneFindingHidesNoOther(t *testing.T) {
+	t.Parallel()
+	h, lines := three(t)
+	h.Send(4, award.Bank, At("14:00:00"))
+	stranger, fee := lines[0], lines[0]
+	stranger.Reference, fee.Reference = strings.Repeat("z", 26), "FEE-1"
+	r := h.Match(BankSource, Day, append([]line{stranger, fee, h.Line(4, payout.Out, At("14:00:01"))}, lines...)...)
+	want := map[reconciliation.Class]int{reconciliation.MissingOurs: 2, reconciliation.UnknownNumber: 1}
+	if len(r.Opened) != 3 || len(r.Asked) != 1 || fmt.Sprint(r.Counted.Breaks) != fmt.Sprint(want) || r.Counted.Lines != 6 || r.Counted.Booked != 3 || r.Counted.Pairs != 3 {
+		t.Errorf("%+v", r)
+	}
+
+	h, lines = three(t)
+	h.Match(BankSource, Day, lines[1:]...) // the first is missing
+	h.Wait(4 * 24 * time.Hour)
+	later := Day.AddDays(4)
+	at := later.Start(At("12:00:00").Location()).Add(time.Hour)
+	fee.At = at
+	r = h.Match(BankSource, later, h.Line(1, payout.Out, at), fee)
+	if len(r.Opened) != 1 || r.Opened[0].Class != reconciliation.UnknownNumber {
+		t.Errorf("beside one that is days late: %+v", r.Opened)
+	}
+	if b := h.Breaks(BankSource, Day)[reconciliation.MissingTheirs]; len(b) != 1 || b[0].Gone == "" {
+		t.Errorf("the one that was missing: %+v", b)
+	}
+	// It is days late once; listed another time, it is there twice.
+	r = h.Match(BankSource, later, h.Line(1, payout.Out, at), h.Line(1, payout.Out, at), fee)
+	if len(r.Opened) != 1 || r.Opened[0].Class != reconciliation.Duplicate {
+		t.Errorf("twice on a later day: %+v", r.Opened)
+	}
+}
+
+// What a restatement does not show any more is gone, every one of it, and comes
+// again when another shows it; what two people closed stays closed.
+func TestWhatComesAndGoesInRestatements(t *testing.T) {
+	t.Parallel()
+	h, lines := three(t)
+	opened := h.Match(BankSource, Day, lines[2:]...).Opened
+	if len(opened) != 2 {
+		t.Fatal(opened)
+	}
+	read := func(n int) reconciliation.Break {
+		t.Helper()
+		b, err := reconciliation.Get(t.Context(), h.Store, opened[n].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	h.Match(BankSource, Day, lines...)
+	if read(0).Gone == "" || read(1).Gone == "" || read(0).State != reconciliation.Open {
+		t.Errorf("both are listed now: %+v %+v", read(0), read(1))
+	}
+	versions := read(0).Version + read(1).Version
+	if _, _, err := h.Office.Match(t.Context(), h.Receive(BankSource, Day, lines...), Settle); err != nil || read(0).Version+read(1).Version != versions {
+		t.Errorf("looked at again, and they moved: %v", err)
+	}
+	first := 0
+	if read(0).Reference != lines[0].Reference {
+		first = 1
+	}
+	h.Match(BankSource, Day, lines[1:]...)
+	if back, other := read(first), read(1-first); back.Gone != "" || back.State != reconciliation.Open || other.Gone == "" {
+		t.Errorf("one is missing again: %+v, and the other %+v", back, other)
+	}
+	b := read(first)
+	proposed, err := b.Propose(reconciliation.Hand{By: Finance, At: h.Now(), Reason: "statement_error", Evidence: strings.Repeat("a", 64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed, err := proposed.Agree(Second, h.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []reconciliation.Break{proposed, closed} {
+		if err := reconciliation.Commit(t.Context(), h.Store, step, step.Event("step", Finance, h.Now())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Match(BankSource, Day, lines...)
+	h.Match(BankSource, Day, lines[1:]...)
+	if after := read(first); after.Version != closed.Version || after.State != reconciliation.Closed || after.Gone != "" {
+		t.Errorf("what two people closed moved: %+v", after)
+	}
+}
+
+// The next day explains the cuts of the day before and leaves its other breaks alone.
+func TestTheNextDayIsAboutCutsOnly(t *testing.T) {
+	t.Parallel()
+	h, lines := three(t)
+	h.Pay(4, award.Bank, At("23:59:58"))
+	h.Pay(5, award.Bank, At("23:59:59"))
+	wrong := append([]line{}, lines[:2]...) // the third is missing
+	wrong[0].AmountFen++
+	if r := h.Match(BankSource, Day, wrong...); len(r.Opened) != 4 {
+		t.Fatalf("%+v", r.Opened)
+	}
+	h.Wait(24 * time.Hour)
+	next := At("23:59:59").Add(time.Hour)
+	r := h.Match(BankSource, Day.AddDays(1), h.Line(4, payout.Out, next), h.Line(3, payout.Out, next))
+	got := map[string]string{}
+	for _, of := range h.Breaks(BankSource, Day) {
+		for _, b := range of {
+			got[b.Application] = fmt.Sprintf("%s %s %v", b.Class, b.State, b.Gone != "")
+		}
+	}
+	want := map[string]string{"app001": "amount open false", "app003": "missing-theirs open true", "app004": "date-cut closed true", "app005": "missing-theirs open false"}
+	if fmt.Sprint(got) != fmt.Sprint(want) || len(r.Closed) != 1 || r.Counted.Pairs != 2 {
+		t.Errorf("%v, closed %d", got, len(r.Closed))
+	}
+}
+
+// A payment that two other days' statements list, the one before it was booked and
+// the one after, is there twice.
+func TestListedBeforeAndAfterItWasBooked(t *testing.T) {
+	t.Parallel()
+	h := New(t)
+	h.Pay(1, award.Bank, At("12:00:00"))
+	h.Receive(BankSource, Day.AddDays(-1), h.Line(1, payout.Out, At("12:00:00").AddDate(0, 0, -1)))
+	h.Wait(24 * time.Hour)
+	if r := h.Match(BankSource, Day.AddDays(1), h.Line(1, payout.Out, At("12:00:00").AddDate(0, 0, 1))); len(r.Opened) != 1 || r.Opened[0].Class != reconciliation.Duplicate {
+		t.Errorf("%+v", r.Opened)
+	}
+}
+
+// A statement that names no payee is news of the payee we know, and freezes nothing.
+func TestNewsWithoutAPayee(t *testing.T) {
+	t.Parallel()
+	h := New(t)
+	h.Send(1, award.WxPay, At("12:00:00"))
+	l := h.Line(1, payout.Out, At("12:00:01"))
+	l.Payee = ""
+	r := h.Match(WalletSource, Day, l)
+	if len(r.Asked) != 1 || r.Asked[0].Payout.State == payout.Frozen || len(r.Asked[0].Alarms) != 0 || h.Payout(1).State == payout.Frozen {
+		t.Errorf("%+v", r.Asked)
+	}
+}
+
+// A brake that a person pulled, or took over, is no machine's to lift, and hides none
+// that is.
+func TestTheMachineLiftsItsOwnBrakesOnly(t *testing.T) {
+	t.Parallel()
+	h := New(t, BankSource)
+	own, err1 := brake.New(brake.Brake{ID: "a", Kind: brake.Division, Division: Township}, Finance, h.Now())
+	machines, err2 := brake.NewByMachine(brake.Brake{ID: "b", Kind: brake.Rail, Target: "bank", Division: Region, Reason: brake.Blind}, sweeper, h.Now())
+	taken, err3 := machines.Second(Finance, h.Now())
+	gone, err4 := brake.NewByMachine(brake.Brake{ID: "c", Kind: brake.Rail, Target: "wxpay", Division: Region, Reason: brake.Blind}, sweeper, h.Now())
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []brake.Brake{own, machines, taken, gone} {
+		board, err := brake.Read(t.Context(), h.Store, b.ID)
+		if err == nil {
+			err = brake.Commit(t.Context(), h.Store, board, b, b.Event("step", Finance, h.Now()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := guard(h, h.Store).Watch(t.Context(), sweeper)
+	if err != nil || len(w.Lifted) != 1 || w.Lifted[0].ID != "c" || len(w.Pulled) != 0 {
+		t.Errorf("lifted %+v, %v", w.Lifted, err)
+	}
+}
