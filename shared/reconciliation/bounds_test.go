@@ -11,6 +11,7 @@ import (
 	"github.com/doudi-aid/doudi/shared/application"
 	"github.com/doudi-aid/doudi/shared/award"
 	"github.com/doudi-aid/doudi/shared/brake"
+	"github.com/doudi-aid/doudi/shared/civil"
 	"github.com/doudi-aid/doudi/shared/event"
 	"github.com/doudi-aid/doudi/shared/fault"
 	"github.com/doudi-aid/doudi/shared/payout"
@@ -582,5 +583,98 @@ func TestTheMachineLiftsItsOwnBrakesOnly(t *testing.T) {
 	w, err := guard(h, h.Store).Watch(t.Context(), sweeper)
 	if err != nil || len(w.Lifted) != 1 || w.Lifted[0].ID != "c" || len(w.Pulled) != 0 {
 		t.Errorf("lifted %+v, %v", w.Lifted, err)
+	}
+}
+
+// What was booked today and yesterday is looked at in every run, and at most so much
+// of it that a run ends; what is older waits for its turn.
+func TestWhatJustMovedIsLookedAtFirst(t *testing.T) {
+	t.Parallel()
+	h := New(t)
+	for n := 1; n <= 4; n++ {
+		h.Pay(n, award.Bank, At("12:00:00"))
+	}
+	look := func(budget int) int {
+		t.Helper()
+		r := round(h, h.Store, budget)
+		r.Divisions = r.Divisions[:1] // the region, which has no slices and no cases of its own
+		found, err := r.Run(t.Context())
+		if err != nil || len(found.Flaws) > 0 {
+			t.Fatal(found, err)
+		}
+		return found.Cases
+	}
+	for budget, want := range map[int]int{25: 2, 37: 3, 38: 4, 1000: 4} { // a case is about 25 items, and twice the budget is the most
+		if got := look(budget); got != want {
+			t.Errorf("with a budget of %d: %d cases", budget, got)
+		}
+	}
+	h.Wait(13*time.Hour + 54*time.Minute) // a minute to midnight
+	if got := look(1000); got != 4 {
+		t.Errorf("what was booked yesterday: %d cases", got)
+	}
+	h.Wait(2 * time.Minute)
+	if got := look(1000); got != 0 {
+		t.Errorf("what was booked the day before yesterday: %d cases", got)
+	}
+}
+
+// A slice is looked through when it is not as it was, whatever else is not there, and
+// also when somebody's hand left its version alone.
+func TestWhichSlicesAreLookedThrough(t *testing.T) {
+	t.Parallel()
+	h := New(t)
+	h.Pay(1, award.Bank, At("12:00:00"))
+	look := func(store table.Store) reconciliation.Found {
+		t.Helper()
+		r := round(h, store, 0) // nothing but what changed
+		r.Divisions = append([]civil.DivisionCode{"320402009000"}, r.Divisions...)
+		found, err := r.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if found := look(h.Store); found.Slices != 1 || len(found.Flaws) != 0 || found.Cases != 0 {
+		t.Errorf("the first time: %+v", found)
+	}
+	if found := look(h.Store); found.Slices != 0 {
+		t.Errorf("nothing moved: %+v", found)
+	}
+	h.Pay(2, award.Bank, At("13:00:00"))
+	if found := look(h.Store); found.Slices != 1 || len(found.Flaws) != 0 {
+		t.Errorf("money moved: %+v", found)
+	}
+	hand := edited{h.Store, map[table.Key]func(table.Item) (table.Item, bool){h.Slice().Key(): func(i table.Item) (table.Item, bool) {
+		i.Counters["available"]++
+		i.Counters["external"]--
+		return i, true
+	}}}
+	if found := look(hand); found.Slices != 1 || len(found.Flaws) == 0 {
+		t.Errorf("a hand moved it: %+v", found)
+	}
+}
+
+// What never stands still is counted and looked at another time; flaws that are
+// known already hide none that are not.
+func TestWhatIsBusyAndWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	h := books(t)
+	look := int64(0)
+	moving := edited{h.Store, map[table.Key]func(table.Item) (table.Item, bool){application.Key("app001"): func(i table.Item) (table.Item, bool) {
+		look++
+		i.Version += look
+		return i, true
+	}}}
+	if found, err := round(h, moving, 1000).Run(t.Context()); err != nil || found.Busy != 1 || found.Cases != 3 || len(found.Flaws) != 0 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	one, two := reconciliation.Flaw{Rule: "M02", Row: h.Slice().Key(), Township: Township}, reconciliation.Flaw{Rule: "M04", Row: h.Slice().Key(), Township: Township}
+	if opened, err := h.Office.Mark(t.Context(), []reconciliation.Flaw{one, one, two}, sweeper); err != nil || len(opened) != 2 || opened[0].ID == opened[1].ID {
+		t.Errorf("%+v, %v", opened, err)
+	}
+	nobodys := reconciliation.Flaw{Rule: "L01", Row: table.Key{PK: "APP#x", SK: "HEAD"}}
+	if opened, err := h.Office.Mark(t.Context(), []reconciliation.Flaw{two, nobodys}, sweeper); err != nil || len(opened) != 1 || opened[0].Division != Region {
+		t.Errorf("%+v, %v", opened, err)
 	}
 }
