@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -676,5 +678,43 @@ func TestWhatIsBusyAndWhatIsKnown(t *testing.T) {
 	nobodys := reconciliation.Flaw{Rule: "L01", Row: table.Key{PK: "APP#x", SK: "HEAD"}}
 	if opened, err := h.Office.Mark(t.Context(), []reconciliation.Flaw{two, nobodys}, sweeper); err != nil || len(opened) != 1 || opened[0].Division != Region {
 		t.Errorf("%+v, %v", opened, err)
+	}
+}
+
+// The events of a statement say what there is of it: its digest once it is there, and
+// what a comparison came to when it was compared.
+func TestWhatTheEventsOfAStatementSay(t *testing.T) {
+	t.Parallel()
+	h, lines := three(t)
+	if err := reconciliation.Want(t.Context(), h.Store, reconciliation.Bank, Day, sweeper, h.Now(), h.Now()); err != nil {
+		t.Fatal(err)
+	}
+	h.Match(BankSource, Day, lines[1:]...)
+	head, err := reconciliation.Statement(t.Context(), h.Store, reconciliation.Bank, Day)
+	if err == nil {
+		_, err = head.Looked(t.Context(), h.Store, sweeper, h.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for item, err := range table.All(t.Context(), h.Store, table.Query{PK: reconciliation.StatementKey(reconciliation.Bank, Day).PK}.Prefix(event.Prefix)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := event.Decode(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Kind] = strings.Join(slices.Sorted(maps.Keys(e.Facts)), " ")
+	}
+	want := map[string]string{
+		"wanted":   "day issue source standing",
+		"received": "bytes day digest issue source standing verified",
+		"matched":  "booked booked_fen bytes day digest issue lines lines_fen missing-theirs source standing verified",
+		"looked":   "bytes day digest issue source standing verified",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v", got)
 	}
 }
