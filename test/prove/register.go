@@ -83,7 +83,7 @@ const (
 	broken    manner = "broken"     // 500, nothing done
 	brokenYet manner = "broken-yet" // 500, and yet done
 	throttled manner = "throttled"  // 429
-	forged    manner = "forged"     // the signature is another's
+	forged    manner = "forged"     // something else, and the signature is another's
 	other     manner = "other"      // signed, and about somebody else
 	garbled   manner = "garbled"    // signed, and with a fact that nobody asked for
 	twisted   manner = "twisted"    // signed, and it contradicts itself
@@ -246,8 +246,12 @@ func (x *registers) serve(r *http.Request, raw []byte) (*http.Response, error) {
 		status = http.StatusForbidden
 	}
 	switch how {
-	case forged:
-		key = x.keys.ours
+	case forged: // and says something else
+		lie := sayings(q.Source)[0]
+		if lie.name == says.name {
+			lie = sayings(q.Source)[1]
+		}
+		key, a.Result, a.Facts = x.keys.ours, lie.result, lie.facts
 	case other:
 		a.Subject = exchange.Subject(x.keys.ours, q.Number, "别测人", q.IDNumber)
 	case garbled:
