@@ -31,7 +31,7 @@ func size(ctx context.Context, o *options, r *report) error {
 		defer end()
 		towns[i] = t
 	}
-	lives := o.count(1000)
+	lives := o.count(4000) // fewer, and chance alone makes twice a p99 of a few milliseconds
 	show := newProgress("lives of cases", 0)
 	for n := range lives + lives/10 {
 		if n == lives/10 { // the first tenth warms
