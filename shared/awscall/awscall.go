@@ -23,7 +23,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -78,8 +77,17 @@ type Service struct {
 	Limit   int64  // bytes read of an answer; 0 is 1 MB
 }
 
-// codeForm is how services write the codes of their errors.
-var codeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._]{0,63}$`)
+// isCode reports whether a service would write this as the code of an error: a
+// letter, then letters, digits, dots and underscores, 64 in all at most.
+func isCode(s string) bool {
+	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+	for i := range len(s) {
+		if c := s[i]; !letter(c) && (i == 0 || (c < '0' || c > '9') && c != '.' && c != '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
 
 // Error is a service's own answer that it did not do what was asked.
 type Error struct {
@@ -273,7 +281,7 @@ func (c *Client) once(ctx context.Context, r request) ([]byte, error) {
 		return body, nil
 	}
 	code := r.code(resp.Header, body)
-	if !codeForm.MatchString(code) { // anything else could quote the request
+	if !isCode(code) { // anything else could quote the request
 		code = cmp.Or(http.StatusText(resp.StatusCode), strconv.Itoa(resp.StatusCode))
 	}
 	return nil, &Error{r.service, code, resp.StatusCode, body}
