@@ -3,6 +3,7 @@ package decide_test
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -236,6 +237,10 @@ func TestWhateverMovesMeanwhileUndoesTheAgreement(t *testing.T) {
 	}
 }
 
+// telephone is how those of the people here are written. Three digits alone come up in
+// the id of a request, once in a while.
+var telephone = regexp.MustCompile(`1990\d{7}`)
+
 // What cannot be written down is not shown, masked or not.
 func TestWhatCannotBeRecordedIsNotShown(t *testing.T) {
 	t.Parallel()
@@ -253,7 +258,7 @@ func TestWhatCannotBeRecordedIsNotShown(t *testing.T) {
 				w.want(got, 200, "")
 				break
 			}
-			if got.status != 503 || strings.Contains(got.body, "199") {
+			if got.status != 503 || telephone.MatchString(got.body) {
 				t.Fatalf("%s, call %d: %d %s", path, n, got.status, got.body)
 			}
 		}
