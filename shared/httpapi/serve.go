@@ -494,6 +494,7 @@ func (x *exchange) fail(err error) {
 	f := fault.Of(err)
 	if f.Kind == fault.Internal && errors.Is(err, context.DeadlineExceeded) {
 		f = ErrLate.Because(err) // time ran out: nobody's defect, and safe to ask again
+		err = f                  // and is logged as that
 	}
 	if f.Kind == fault.NotFound && x.key != "" {
 		x.a.cfg.Metrics.Count("NotFound", 1)

@@ -156,6 +156,9 @@ func TestTroubleBelowIsNoDefect(t *testing.T) {
 		if r := w.call("GET", "/x", "", ""); r.status != 503 || r.problem.Code != code || r.header.Get("Retry-After") != "2" {
 			t.Errorf("%s: %d %s", code, r.status, r.body)
 		}
+		if !strings.Contains(w.log(), `"code":"`+code+`"`) {
+			t.Errorf("%s is logged as %s", code, w.log())
+		}
 	}
 }
 
