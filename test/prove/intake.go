@@ -503,25 +503,19 @@ func (l *lobby) live(s arrival, from arrivalMoment, keep func(arrivalMoment), kn
 		l.arrival, l.progress, l.dead = s, from.progress, false
 		l.post.pending, l.registers.exchangeBook, l.pictures = slices.Clone(from.pending), from.exchange.clone(), maps.Clone(from.pictures)
 		l.Table.Before = nil
-		var been []state
+		been := trail{known: known, whole: keep != nil}
 		for goes := true; goes; goes = l.step() {
 			if keep != nil {
 				keep(l.moment())
 			}
-			if known != nil && l.Fate.Touches() >= s.dooms.last() && l.again < 2 {
-				here := l.state()
-				if keep == nil && known[here] {
-					l.met++
-					return
-				}
-				been = append(been, here)
+			if known != nil && l.Fate.Touches() >= s.dooms.last() && l.again < 2 && been.met(l.state()) {
+				l.met++
+				return
 			}
 		}
 		l.judge()
 		if len(l.found.wrong) == 0 {
-			for _, b := range been {
-				known[b] = true
-			}
+			been.remember()
 		}
 	})
 }

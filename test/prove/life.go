@@ -320,7 +320,7 @@ func (l *life) moment() moment { return moment{l.Moment(), slices.Clone(l.post.p
 // on nothing can differ.
 func (l *life) live(s schedule, from moment, keep func(moment), known memory) (touches int, wrong []string) {
 	return lived(l.found, l.Fate.Touches, func() {
-		var been []state
+		been := trail{known: known, whole: keep != nil}
 		last := s.dooms.last()
 		l.Back(from.room, s.dooms.fate())
 		l.schedule, l.course, l.post.pending = s, from.course, slices.Clone(from.pending)
@@ -329,22 +329,16 @@ func (l *life) live(s schedule, from moment, keep func(moment), known memory) (t
 			if keep != nil {
 				keep(l.moment())
 			}
-			if known != nil && l.Fate.Touches() >= last && l.again < 2 {
-				here := l.state()
-				if keep == nil && known[here] {
-					l.met++
-					return
-				}
-				been = append(been, here)
+			if known != nil && l.Fate.Touches() >= last && l.again < 2 && been.met(l.state()) {
+				l.met++
+				return
 			}
 			l.step()
 		}
 		l.Judge(s.end.state)
 		l.audit()
 		if len(l.found.wrong) == 0 {
-			for _, b := range been {
-				known[b] = true
-			}
+			been.remember()
 		}
 	})
 }
@@ -367,6 +361,30 @@ func lived(found *findings, touched func() int, life func()) (touches int, wrong
 
 // memory is where lives of one behaviour have been that came to a good end.
 type memory map[state]bool
+
+// trail is where one life has been since its crashes were over.
+type trail struct {
+	known memory
+	whole bool // it is lived to its end, whomever it meets
+	been  []state
+}
+
+// met reports whether a life that is here may end: from here on another came to a
+// good end.
+func (t *trail) met(here state) bool {
+	if !t.whole && t.known[here] {
+		return true
+	}
+	t.been = append(t.been, here)
+	return false
+}
+
+// remember is for a life that came to a good end.
+func (t *trail) remember() {
+	for _, s := range t.been {
+		t.known[s] = true
+	}
+}
 
 // state is the hash of a life between two steps.
 type state uint64
