@@ -30,6 +30,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/doudi-aid/doudi/shared/fault"
 )
 
 const (
@@ -212,7 +214,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	wait.Reset()
 	for attempt := 1; ; attempt++ {
 		answer, err := c.once(ctx, r)
-		if err == nil || attempt == r.attempts || !Passing(err) || ctx.Err() != nil {
+		if err == nil || attempt == r.attempts || !passing(err) || ctx.Err() != nil {
 			return answer, err
 		}
 		if c.config.Pause(ctx, wait.NextBackOff()) != nil {
@@ -221,8 +223,17 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	}
 }
 
-// Passing reports whether another attempt may fare better.
-func Passing(err error) bool {
+// Trouble is err as a caller passes it on: because of unavailable, when the service
+// gave no answer for now, and as it is when the service said no.
+func Trouble(err error, unavailable *fault.Error) error {
+	if passing(err) {
+		return unavailable.Because(err)
+	}
+	return err
+}
+
+// passing reports whether another attempt may fare better.
+func passing(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return errors.Is(err, ErrNoAnswer)

@@ -53,7 +53,7 @@ func (b *Bucket) Put(ctx context.Context, partition, id string, content []byte) 
 		return err
 	}
 	if err := b.client.PutObject(ctx, b.name, object(partition, id), sealed); err != nil {
-		return troubled("put", err)
+		return awscall.Trouble(fmt.Errorf("bucket: put: %w", err), document.ErrUnavailable)
 	}
 	return nil
 }
@@ -67,16 +67,7 @@ func (b *Bucket) Get(ctx context.Context, partition, id string) ([]byte, error) 
 		return nil, document.ErrNotFound
 	}
 	if err != nil {
-		return nil, troubled("get", err)
+		return nil, awscall.Trouble(fmt.Errorf("bucket: get: %w", err), document.ErrUnavailable)
 	}
 	return b.box.Open(ctx, place(partition, id), sealed)
-}
-
-// troubled tells a store that gives no answer for now from one that says no.
-func troubled(doing string, err error) error {
-	err = fmt.Errorf("bucket: %s: %w", doing, err)
-	if awscall.Passing(err) {
-		return document.ErrUnavailable.Because(err)
-	}
-	return err
 }

@@ -33,7 +33,7 @@ func (b *Bucket) Put(ctx context.Context, name string, content []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	if err := b.client.PutObject(ctx, b.name, prefix+name, content); err != nil {
-		return troubled("put", err)
+		return awscall.Trouble(fmt.Errorf("bucket: put: %w", err), evidence.ErrUnavailable)
 	}
 	return nil
 }
@@ -48,16 +48,7 @@ func (b *Bucket) Get(ctx context.Context, name string) ([]byte, error) {
 		return nil, evidence.ErrNoBlob
 	}
 	if err != nil {
-		return nil, troubled("get", err)
+		return nil, awscall.Trouble(fmt.Errorf("bucket: get: %w", err), evidence.ErrUnavailable)
 	}
 	return raw, nil
-}
-
-// troubled tells a store that gives no answer for now from one that says no.
-func troubled(doing string, err error) error {
-	err = fmt.Errorf("bucket: %s: %w", doing, err)
-	if awscall.Passing(err) {
-		return evidence.ErrUnavailable.Because(err)
-	}
-	return err
 }
