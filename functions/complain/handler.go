@@ -7,7 +7,6 @@
 package complain
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -57,53 +56,46 @@ func Routes(d Deps) []httpapi.Route {
 		desk = " /v1/staff/complaints/{id}"
 	)
 	return []httpapi.Route{
-		httpapi.JSON("GET /v1/complaint-modules", http.StatusOK, modules, with(d, listModules)),
-		httpapi.JSON("GET /v1/complaint-satisfaction", http.StatusOK, figures, with(d, satisfaction)),
+		httpapi.JSON("GET /v1/complaint-modules", http.StatusOK, modules, httpapi.With(d, listModules)),
+		httpapi.JSON("GET /v1/complaint-satisfaction", http.StatusOK, figures, httpapi.With(d, satisfaction)),
 
-		httpapi.JSON("POST /v1/complaints", http.StatusCreated, write, with(d, file)),
-		httpapi.JSON("GET /v1/complaints", http.StatusOK, read, with(d, listOwn)),
-		httpapi.JSON("GET"+one, http.StatusOK, read, with(d, follow)),
-		httpapi.JSON("POST"+one+"/supplements", http.StatusCreated, write, with(d, supplement)),
-		httpapi.JSON("POST"+one+"/documents", http.StatusCreated, picture, with(d, addDocument)),
-		httpapi.JSON("POST"+one+"/ratings", http.StatusCreated, write, with(d, rate)),
-		httpapi.JSON("POST"+one+"/reopenings", http.StatusCreated, write, with(d, reopen)),
+		httpapi.JSON("POST /v1/complaints", http.StatusCreated, write, httpapi.With(d, file)),
+		httpapi.JSON("GET /v1/complaints", http.StatusOK, read, httpapi.With(d, listOwn)),
+		httpapi.JSON("GET"+one, http.StatusOK, read, httpapi.With(d, follow)),
+		httpapi.JSON("POST"+one+"/supplements", http.StatusCreated, write, httpapi.With(d, supplement)),
+		httpapi.JSON("POST"+one+"/documents", http.StatusCreated, picture, httpapi.With(d, addDocument)),
+		httpapi.JSON("POST"+one+"/ratings", http.StatusCreated, write, httpapi.With(d, rate)),
+		httpapi.JSON("POST"+one+"/reopenings", http.StatusCreated, write, httpapi.With(d, reopen)),
 
-		httpapi.JSON("POST /v1/complaint-codes", http.StatusCreated, open, with(d, drawCode)),
-		httpapi.JSON("POST"+code, http.StatusCreated, open, with(d, fileAnonymously)),
-		httpapi.JSON("POST"+code+"/lookups", http.StatusOK, open, with(d, followByCode)),
-		httpapi.JSON("POST"+code+"/supplements", http.StatusCreated, open, with(d, supplementByCode)),
-		httpapi.JSON("POST"+code+"/documents", http.StatusCreated, openPicture, with(d, addDocumentByCode)),
-		httpapi.JSON("POST"+code+"/ratings", http.StatusCreated, open, with(d, rateByCode)),
-		httpapi.JSON("POST"+code+"/reopenings", http.StatusCreated, open, with(d, reopenByCode)),
+		httpapi.JSON("POST /v1/complaint-codes", http.StatusCreated, open, httpapi.With(d, drawCode)),
+		httpapi.JSON("POST"+code, http.StatusCreated, open, httpapi.With(d, fileAnonymously)),
+		httpapi.JSON("POST"+code+"/lookups", http.StatusOK, open, httpapi.With(d, followByCode)),
+		httpapi.JSON("POST"+code+"/supplements", http.StatusCreated, open, httpapi.With(d, supplementByCode)),
+		httpapi.JSON("POST"+code+"/documents", http.StatusCreated, openPicture, httpapi.With(d, addDocumentByCode)),
+		httpapi.JSON("POST"+code+"/ratings", http.StatusCreated, open, httpapi.With(d, rateByCode)),
+		httpapi.JSON("POST"+code+"/reopenings", http.StatusCreated, open, httpapi.With(d, reopenByCode)),
 
-		httpapi.JSON("GET /v1/staff/complaints", http.StatusOK, queue, with(d, list)),
-		httpapi.JSON("POST /v1/staff/complaints", http.StatusCreated, act, with(d, takeCall)),
-		httpapi.JSON("GET /v1/staff/complaint-figures", http.StatusOK, inner, with(d, innerFigures)),
-		httpapi.JSON("GET"+desk, http.StatusOK, look, with(d, show)),
-		httpapi.JSON("GET"+desk+"/documents/{document}", http.StatusOK, look, with(d, showDocument)),
-		httpapi.JSON("POST"+desk+"/acceptance", http.StatusCreated, act, with(d, accept)),
-		httpapi.JSON("POST"+desk+"/refusal", http.StatusCreated, act, with(d, decline)),
-		httpapi.JSON("POST"+desk+"/assignments", http.StatusCreated, act, with(d, assign)),
-		httpapi.JSON("POST"+desk+"/objections", http.StatusCreated, act, with(d, object)),
-		httpapi.JSON("POST"+desk+"/objections/answers", http.StatusCreated, act, with(d, decideObjection)),
-		httpapi.JSON("POST"+desk+"/findings", http.StatusCreated, act, with(d, handle)),
-		httpapi.JSON("POST"+desk+"/reviews", http.StatusCreated, act, with(d, review)),
-		httpapi.JSON("POST"+desk+"/replies", http.StatusCreated, act, with(d, answer)),
-		httpapi.JSON("POST"+desk+"/extensions", http.StatusCreated, act, with(d, askExtension)),
-		httpapi.JSON("POST"+desk+"/extensions/answers", http.StatusCreated, act, with(d, grantExtension)),
-		httpapi.JSON("POST"+desk+"/pauses", http.StatusCreated, act, with(d, pause)),
-		httpapi.JSON("POST"+desk+"/pauses/end", http.StatusCreated, act, with(d, resume)),
-		httpapi.JSON("POST"+desk+"/supervision-notes", http.StatusCreated, act, with(d, supervise)),
-		httpapi.JSON("POST"+desk+"/supervision-notes/{note}/answers", http.StatusCreated, act, with(d, report)),
-		httpapi.JSON("POST"+desk+"/look-backs", http.StatusCreated, act, with(d, lookBack)),
-		httpapi.JSON("POST"+desk+"/identity-readings", http.StatusCreated, act, with(d, readIdentity)),
-	}
-}
-
-// with gives h what it needs from the world.
-func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
-	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) {
-		return h(ctx, d, c)
+		httpapi.JSON("GET /v1/staff/complaints", http.StatusOK, queue, httpapi.With(d, list)),
+		httpapi.JSON("POST /v1/staff/complaints", http.StatusCreated, act, httpapi.With(d, takeCall)),
+		httpapi.JSON("GET /v1/staff/complaint-figures", http.StatusOK, inner, httpapi.With(d, innerFigures)),
+		httpapi.JSON("GET"+desk, http.StatusOK, look, httpapi.With(d, show)),
+		httpapi.JSON("GET"+desk+"/documents/{document}", http.StatusOK, look, httpapi.With(d, showDocument)),
+		httpapi.JSON("POST"+desk+"/acceptance", http.StatusCreated, act, httpapi.With(d, accept)),
+		httpapi.JSON("POST"+desk+"/refusal", http.StatusCreated, act, httpapi.With(d, decline)),
+		httpapi.JSON("POST"+desk+"/assignments", http.StatusCreated, act, httpapi.With(d, assign)),
+		httpapi.JSON("POST"+desk+"/objections", http.StatusCreated, act, httpapi.With(d, object)),
+		httpapi.JSON("POST"+desk+"/objections/answers", http.StatusCreated, act, httpapi.With(d, decideObjection)),
+		httpapi.JSON("POST"+desk+"/findings", http.StatusCreated, act, httpapi.With(d, handle)),
+		httpapi.JSON("POST"+desk+"/reviews", http.StatusCreated, act, httpapi.With(d, review)),
+		httpapi.JSON("POST"+desk+"/replies", http.StatusCreated, act, httpapi.With(d, answer)),
+		httpapi.JSON("POST"+desk+"/extensions", http.StatusCreated, act, httpapi.With(d, askExtension)),
+		httpapi.JSON("POST"+desk+"/extensions/answers", http.StatusCreated, act, httpapi.With(d, grantExtension)),
+		httpapi.JSON("POST"+desk+"/pauses", http.StatusCreated, act, httpapi.With(d, pause)),
+		httpapi.JSON("POST"+desk+"/pauses/end", http.StatusCreated, act, httpapi.With(d, resume)),
+		httpapi.JSON("POST"+desk+"/supervision-notes", http.StatusCreated, act, httpapi.With(d, supervise)),
+		httpapi.JSON("POST"+desk+"/supervision-notes/{note}/answers", http.StatusCreated, act, httpapi.With(d, report)),
+		httpapi.JSON("POST"+desk+"/look-backs", http.StatusCreated, act, httpapi.With(d, lookBack)),
+		httpapi.JSON("POST"+desk+"/identity-readings", http.StatusCreated, act, httpapi.With(d, readIdentity)),
 	}
 }
 

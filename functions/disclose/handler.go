@@ -53,23 +53,16 @@ func Routes(d Deps) []httpapi.Route {
 		open  = "GET /v1/open-data/{division}/{year}"
 	)
 	return []httpapi.Route{
-		httpapi.JSON("GET /v1/disclosures", http.StatusOK, list, with(d, listed)),
-		httpapi.JSON("GET"+one, http.StatusOK, anyone, with(d, shown)),
+		httpapi.JSON("GET /v1/disclosures", http.StatusOK, list, httpapi.With(d, listed)),
+		httpapi.JSON("GET"+one, http.StatusOK, anyone, httpapi.With(d, shown)),
 		httpapi.Raw("GET"+one+"/page", anyone, d.page),
-		httpapi.JSON("POST"+one+"/lines/{line}/objections", http.StatusCreated, object, with(d, objected)),
-		httpapi.JSON("GET"+one+"/objections/{objection}", http.StatusOK, httpapi.Options{Caller: httpapi.Citizen}, with(d, mine)),
-		httpapi.JSON("GET"+staff+"/objections/{objection}", http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, with(d, task)),
-		httpapi.JSON("POST"+staff+"/objections/{objection}/answers", http.StatusCreated, answer, with(d, answered)),
-		httpapi.JSON("POST"+staff+"/lines/{line}/takedowns", http.StatusCreated, answer, with(d, takenDown)),
-		httpapi.JSON(open, http.StatusOK, anyone, with(d, manifest)),
+		httpapi.JSON("POST"+one+"/lines/{line}/objections", http.StatusCreated, object, httpapi.With(d, objected)),
+		httpapi.JSON("GET"+one+"/objections/{objection}", http.StatusOK, httpapi.Options{Caller: httpapi.Citizen}, httpapi.With(d, mine)),
+		httpapi.JSON("GET"+staff+"/objections/{objection}", http.StatusOK, httpapi.Options{Caller: httpapi.Staff}, httpapi.With(d, task)),
+		httpapi.JSON("POST"+staff+"/objections/{objection}/answers", http.StatusCreated, answer, httpapi.With(d, answered)),
+		httpapi.JSON("POST"+staff+"/lines/{line}/takedowns", http.StatusCreated, answer, httpapi.With(d, takenDown)),
+		httpapi.JSON(open, http.StatusOK, anyone, httpapi.With(d, manifest)),
 		httpapi.Raw(open+"/{file}", anyone, d.file),
-	}
-}
-
-// with gives h what it needs from the world.
-func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
-	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) {
-		return h(ctx, d, c)
 	}
 }
 

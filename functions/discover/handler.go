@@ -34,18 +34,11 @@ type Deps struct {
 func Routes(d Deps) []httpapi.Route {
 	write := httpapi.Options{Caller: httpapi.Staff, Idempotent: true}
 	return []httpapi.Route{
-		httpapi.JSON("POST /v1/staff/signals", http.StatusOK, write, with(d, importSignals)),
+		httpapi.JSON("POST /v1/staff/signals", http.StatusOK, write, httpapi.With(d, importSignals)),
 		httpapi.JSON("GET /v1/staff/signals", http.StatusOK,
-			httpapi.Options{Caller: httpapi.Staff, Query: []string{"township", "after", "limit"}}, with(d, listSignals)),
-		httpapi.JSON("POST /v1/staff/visit-lists", http.StatusOK, write, with(d, takeList)),
-		httpapi.JSON("POST /v1/staff/visit-records", http.StatusOK, write, with(d, record)),
-	}
-}
-
-// with gives h what it needs from the world.
-func with[In, Out any](d Deps, h func(context.Context, Deps, httpapi.Call[In]) (Out, error)) func(context.Context, httpapi.Call[In]) (Out, error) {
-	return func(ctx context.Context, c httpapi.Call[In]) (Out, error) {
-		return h(ctx, d, c)
+			httpapi.Options{Caller: httpapi.Staff, Query: []string{"township", "after", "limit"}}, httpapi.With(d, listSignals)),
+		httpapi.JSON("POST /v1/staff/visit-lists", http.StatusOK, write, httpapi.With(d, takeList)),
+		httpapi.JSON("POST /v1/staff/visit-records", http.StatusOK, write, httpapi.With(d, record)),
 	}
 }
 

@@ -41,18 +41,11 @@ func Routes(d Deps) []httpapi.Route {
 		return httpapi.Options{Caller: httpapi.Staff, Query: append(more, asking...)}
 	}
 	return []httpapi.Route{
-		httpapi.JSON("GET /v1/staff/indicators", http.StatusOK, ask(), with(d, show)),
+		httpapi.JSON("GET /v1/staff/indicators", http.StatusOK, ask(), httpapi.With(d, show)),
 		httpapi.JSON("GET /v1/staff/indicators/{indicator}/cases", http.StatusOK,
-			ask("open", "code", "staff", "min_seconds", "after", "limit"), with(d, cases)),
-		httpapi.Raw("GET /v1/staff/indicators/export", ask(), with(d, export)),
-		httpapi.Raw("GET /v1/staff/indicators/curve", ask(), with(d, curve)),
-	}
-}
-
-// with gives h what it needs from the world.
-func with[Call, Out any](d Deps, h func(context.Context, Deps, Call) (Out, error)) func(context.Context, Call) (Out, error) {
-	return func(ctx context.Context, c Call) (Out, error) {
-		return h(ctx, d, c)
+			ask("open", "code", "staff", "min_seconds", "after", "limit"), httpapi.With(d, cases)),
+		httpapi.Raw("GET /v1/staff/indicators/export", ask(), httpapi.With(d, export)),
+		httpapi.Raw("GET /v1/staff/indicators/curve", ask(), httpapi.With(d, curve)),
 	}
 }
 

@@ -153,6 +153,11 @@ type answer struct {
 
 const jsonType = "application/json; charset=utf-8"
 
+// With gives h what it needs from the world, so that JSON or Raw takes it.
+func With[Deps, In, Out any](d Deps, h func(context.Context, Deps, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) { return h(ctx, d, in) }
+}
+
 // JSON is a route that reads In and answers Out with status. It panics when In
 // has a field that cannot be read strictly: that is a defect found at start.
 func JSON[In, Out any](pattern string, status int, o Options, h func(context.Context, Call[In]) (Out, error)) Route {
